@@ -1,0 +1,175 @@
+"""Processes that belong to the twin: started as a group, marked, ended as a group.
+
+Every process carries TWIN_MARK in its environment, so that a later start can sweep what a crash left.
+"""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+from twin.core.errors import ProcessError
+from twin.core.world import world
+
+MARK = "TWIN_MARK"
+# Some servers refuse to run as root. In a user namespace of its own the same user is uid 1000,
+# and still owns the same files.
+UNROOT = ("unshare", "--user", "--map-user=1000", "--map-group=1000", "--")
+
+
+class Process:
+    """A process group that the twin started and alone may end."""
+
+    def __init__(self, name: str, popen: subprocess.Popen[bytes]) -> None:
+        self.name = name
+        self._popen = popen
+
+    @property
+    def pid(self) -> int:
+        """The leader's pid, which is also the group's."""
+        return self._popen.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether the leader runs."""
+        return self._popen.poll() is None
+
+    @property
+    def stdout(self) -> IO[bytes] | None:
+        """The reading end, when the process was started with stdout=subprocess.PIPE."""
+        return self._popen.stdout
+
+    def poll(self) -> int | None:
+        """The leader's exit code, negative for a signal; None while it runs."""
+        return self._popen.poll()
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for the leader's end; raise subprocess.TimeoutExpired after `timeout` seconds."""
+        return self._popen.wait(timeout)
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the whole group; a group that has ended is no error."""
+        try:
+            os.killpg(self.pid, number)
+        except ProcessLookupError:
+            return
+
+    def kill(self) -> int:
+        """End the whole group at once and return the leader's exit code."""
+        self.signal(signal.SIGKILL)
+        return self._popen.wait()
+
+    def stop(self, grace: float, number: int = signal.SIGTERM) -> int:
+        """Ask the group to end, end it after `grace` seconds, return the leader's exit code."""
+        self.signal(number)
+        self.signal(signal.SIGCONT)
+        try:
+            self._popen.wait(grace)
+        except subprocess.TimeoutExpired:
+            pass
+        return self.kill()
+
+
+def spawn(
+    name: str,
+    argv: Sequence[str | Path],
+    *,
+    env: Mapping[str, str],
+    cwd: Path | None = None,
+    log: Path | None = None,
+    stdout: int | None = None,
+    unroot: bool = False,
+    pass_fds: Sequence[int] = (),
+) -> Process:
+    """Start `argv` as a process group of its own, with exactly `env` and the twin's mark.
+
+    log: file to append both outputs to; stdout: instead, as for subprocess (both outputs go there).
+    unroot: run as a user other than root when the twin is root.
+    Raises ProcessError when it cannot be started.
+    """
+    command = [str(part) for part in argv]
+    if unroot and os.geteuid() == 0:
+        command = [*UNROOT, *command]
+    output = log.open("ab") if log is not None else None
+    try:
+        popen = subprocess.Popen(  # noqa: S603 - argv comes from engines, never from a shell
+            command,
+            env={**env, MARK: world().marker},
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=output if output is not None else stdout,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            pass_fds=pass_fds,
+        )
+    except OSError as error:
+        raise ProcessError(f"{name} could not be started: {error}") from error
+    finally:
+        if output is not None:
+            output.close()
+    return Process(name, popen)
+
+
+def living() -> Iterator[int]:
+    """Every pid of the machine that is not a zombie."""
+    for entry in os.scandir("/proc"):
+        if entry.name.isdigit() and _stat(int(entry.name))[:1] not in ([], ["Z"], ["X"]):
+            yield int(entry.name)
+
+
+def descendants(pid: int) -> list[int]:
+    """The living children of `pid`, their children, and so on."""
+    children: dict[int, list[int]] = {}
+    for other in living():
+        fields = _stat(other)
+        if fields:
+            children.setdefault(int(fields[1]), []).append(other)
+    found, frontier = [], [pid]
+    while frontier:
+        generation = children.pop(frontier.pop(), [])
+        found += generation
+        frontier += generation
+    return found
+
+
+def kill_data_directory(path: Path, timeout: float = 10) -> list[int]:
+    """Fence: end every process that works in or names the data directory, wait until none lives.
+
+    Returns the pids that were ended. Raises ProcessError when one still lives after `timeout` seconds.
+    """
+    ended: set[int] = set()
+    deadline = time.monotonic() + timeout
+    while users := [pid for pid in living() if pid != os.getpid() and _uses(pid, path)]:
+        if time.monotonic() > deadline:
+            raise ProcessError(f"processes {users} still use {path}")
+        for pid in users:
+            ended.add(pid)
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        time.sleep(0.002)
+    return sorted(ended)
+
+
+def _stat(pid: int) -> list[str]:
+    """The fields of /proc/PID/stat from the state on; empty when the process has ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    except (OSError, IndexError):
+        return []
+
+
+def _uses(pid: int, path: Path) -> bool:
+    # Only our own processes are looked at: others may name the path innocently (an editor, a backup).
+    try:
+        environment = Path(f"/proc/{pid}/environ").read_bytes()
+        if f"{MARK}={world().marker}".encode() not in environment.split(b"\0"):
+            return False
+        command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        return os.readlink(f"/proc/{pid}/cwd") == str(path) or os.fsencode(path) in command
+    except OSError:
+        return False

@@ -1,0 +1,80 @@
+"""What this twin is: its number, its speed, its place on disk, its gateway."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from twin.core.errors import WorldError
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+REGION = "ap-northeast-2"
+HIGHEST_ID = 7
+
+
+@dataclass(frozen=True)
+class World:
+    """The settings all rooms share.
+
+    twin_id: 0 to 7; selects ports and the loopback block.
+    speed: what AWS waits is divided by it; 1 is AWS's pace.
+    state: the directory that holds everything the twin remembers.
+    """
+
+    twin_id: int
+    speed: float
+    state: Path
+    region: str = REGION
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "World":
+        """Read TWIN_ID, TWIN_SPEED and TWIN_STATE; raise WorldError naming the bad one."""
+        twin_id = _number(environment, "TWIN_ID", 0)
+        if twin_id != int(twin_id) or not 0 <= twin_id <= HIGHEST_ID:
+            raise WorldError(f"TWIN_ID must be 0 to {HIGHEST_ID}, not {environment['TWIN_ID']}")
+        speed = _number(environment, "TWIN_SPEED", 1)
+        if not speed > 0:
+            raise WorldError(f"TWIN_SPEED must be above 0, not {environment['TWIN_SPEED']}")
+        default = ".twin" if twin_id == 0 else f".twin-{int(twin_id)}"
+        state = Path(environment.get("TWIN_STATE") or REPOSITORY / default).absolute()
+        return cls(twin_id=int(twin_id), speed=speed, state=state)
+
+    @property
+    def gateway_port(self) -> int:
+        """The port of the AWS API, 4566 and each further twin 100 above."""
+        return 4566 + 100 * self.twin_id
+
+    @property
+    def gateway_url(self) -> str:
+        """Where AWS clients call this twin."""
+        return f"http://127.0.0.1:{self.gateway_port}"
+
+    @property
+    def marker(self) -> str:
+        """The value of TWIN_MARK in the environment of every process of this twin."""
+        return f"{self.twin_id}:{self.state}"
+
+    def directory(self, *parts: str) -> Path:
+        """Return the directory `parts` under the state, made if missing, private to the user."""
+        path = self.state.joinpath(*parts)
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return path
+
+    def wait_scaled(self, seconds: float) -> float:
+        """Turn `seconds` that AWS would wait into the twin's seconds."""
+        return seconds / self.speed
+
+
+def _number(environment: Mapping[str, str], name: str, default: float) -> float:
+    text = environment.get(name) or str(default)
+    try:
+        return float(text)
+    except ValueError:
+        raise WorldError(f"{name} must be a number, not {text}") from None
+
+
+@cache
+def world() -> World:
+    """The world of this process, read once from its environment."""
+    return World.from_environment()

@@ -1,0 +1,1 @@
+"""How to run a real thing: start it, ask its health, stop it. An engine knows nothing of AWS."""
