@@ -4,11 +4,11 @@ Every process carries TWIN_MARK in its environment, so that a later start can sw
 """
 
 import os
-import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from signal import SIGCONT, SIGKILL, SIGTERM
 from typing import IO
 
 from twin.core.errors import ProcessError
@@ -59,13 +59,13 @@ class Process:
 
     def kill(self) -> int:
         """End the whole group at once and return the leader's exit code."""
-        self.signal(signal.SIGKILL)
+        self.signal(SIGKILL)
         return self._popen.wait()
 
-    def stop(self, grace: float, number: int = signal.SIGTERM) -> int:
+    def stop(self, grace: float, number: int = SIGTERM) -> int:
         """Ask the group to end, end it after `grace` seconds, return the leader's exit code."""
         self.signal(number)
-        self.signal(signal.SIGCONT)
+        self.signal(SIGCONT)
         try:
             self._popen.wait(grace)
         except subprocess.TimeoutExpired:
@@ -148,7 +148,7 @@ def kill_data_directory(path: Path, timeout: float = 10) -> list[int]:
         for pid in users:
             ended.add(pid)
             try:
-                os.kill(pid, signal.SIGKILL)
+                os.kill(pid, SIGKILL)
             except ProcessLookupError:
                 continue
         time.sleep(0.002)
