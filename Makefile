@@ -33,8 +33,9 @@ check: ## lint, types, import rules
 	@bin/setup
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
-	.venv/bin/mypy
-	cd local && ../local/.venv/bin/python -m mypy --config-file ../pyproject.toml --version >/dev/null 2>&1 || true
+	.venv/bin/mypy app/duet infra
+	.venv/bin/mypy --python-executable local/.venv/bin/python local/twin
+	.venv/bin/lint-imports
 
 test: check ## all checks: lint, types, import rules, unit, twin, integration, browser
 	@$(PYTHON) -m pytest tests/unit tests/production

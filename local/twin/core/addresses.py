@@ -97,7 +97,9 @@ class AddressBook:
             known = self._book["endpoints"].get(name)
             if known is None:
                 taken = set(self._book["endpoints"].values())
-                known = next(a for n in range(10, 60000) if (a := f"{self._block}.{n // 250}.{n % 250 + 1}") not in taken)
+                known = next(
+                    a for n in range(10, 60000) if (a := f"{self._block}.{n // 250}.{n % 250 + 1}") not in taken
+                )
                 self._book["endpoints"][name] = known
                 self._save()
             return known

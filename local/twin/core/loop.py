@@ -44,7 +44,7 @@ class Loop:
             self._woken.clear()
             try:
                 sentence = self._cycle()
-            except Exception:  # noqa: BLE001 - the loop's edge: one bad cycle must not end the controller
+            except Exception:
                 LOG.exception("%s: a cycle failed", self.name)
             else:
                 if sentence:
@@ -85,7 +85,7 @@ class Slot:
     def _act(self, key: str, action: Callable[[], object]) -> None:
         try:
             action()
-        except Exception as error:  # noqa: BLE001 - the thread's edge: the controller asks for it by error()
+        except Exception as error:
             LOG.exception("%s: the action failed", key)
             with self._lock:
                 self._errors[key] = error

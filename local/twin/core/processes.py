@@ -95,7 +95,7 @@ def spawn(
         command = [*UNROOT, *command]
     output = log.open("ab") if log is not None else None
     try:
-        popen = subprocess.Popen(  # noqa: S603 - argv comes from engines, never from a shell
+        popen = subprocess.Popen(
             command,
             env={**env, MARK: world().marker},
             cwd=cwd,
