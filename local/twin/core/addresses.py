@@ -8,8 +8,10 @@ import json
 import os
 import socket
 import threading
+from collections.abc import Iterator
 from functools import cache
 from ipaddress import IPv4Address, IPv4Network
+from itertools import islice
 from pathlib import Path
 
 from twin.core.atomic import write_atomic
@@ -21,6 +23,8 @@ from twin.core.world import world
 RESERVED_AT_START = 4
 OCTETS_PER_TWIN = 32
 ZONELESS_OCTET = 248
+FIRST_ENDPOINT = 10
+LOWEST_FREE_PORT = 1024
 PRIVILEGED_SHIFT = 8000
 
 
@@ -45,7 +49,7 @@ def _may_bind_low_ports() -> bool:
 def listening_port(port: int) -> int:
     """Return the port on which a listener of `port` really listens: below 1024 it is 8000 higher
     unless this process may bind such ports."""
-    return port if port >= 1024 or _may_bind_low_ports() else port + PRIVILEGED_SHIFT
+    return port if port >= LOWEST_FREE_PORT or _may_bind_low_ports() else port + PRIVILEGED_SHIFT
 
 
 class AddressBook:
@@ -104,11 +108,18 @@ class AddressBook:
                 self._save()
             return known
 
+    def first_endpoints(self, count: int) -> list[str]:
+        """The first `count` addresses that endpoints get, for a certificate made before the endpoint is."""
+        return list(islice(self._zoneless(), count))
+
     def free(self, name: str) -> None:
         """Give back the address of the endpoint `name`; an unknown name is no error."""
         with self._lock:
             if self._book["endpoints"].pop(name, None):
                 self._save()
+
+    def _zoneless(self) -> Iterator[str]:
+        return (f"{self._block}.{n // 250}.{n % 250 + 1}" for n in range(FIRST_ENDPOINT, 60_000))
 
     def _save(self) -> None:
         write_atomic(self._path, json.dumps(self._book, indent=1, sort_keys=True))

@@ -3,6 +3,7 @@
 Every process carries TWIN_MARK in its environment, so that a later start can sweep what a crash left.
 """
 
+import contextlib
 import os
 import subprocess
 import time
@@ -66,10 +67,8 @@ class Process:
         """Ask the group to end, end it after `grace` seconds, return the leader's exit code."""
         self.signal(number)
         self.signal(SIGCONT)
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             self._popen.wait(grace)
-        except subprocess.TimeoutExpired:
-            pass
         return self.kill()
 
 

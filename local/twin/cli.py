@@ -1,0 +1,113 @@
+"""`bin/twin`: the twin's command. Each failure is one plain line on stderr and a non-zero exit."""
+
+import argparse
+import json
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+
+from twin import up
+from twin.core.errors import CoreError
+from twin.core.world import World, world
+from twin.gateway import status
+from twin.keeper_control import stop
+from twin.tables import render_status
+
+STOP_SECONDS = 30
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command given by `arguments` (sys.argv by default) and return its exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options, world()))
+    except CoreError as error:
+        print(f"twin: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("twin: interrupted; `bin/twin up` takes it from here", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="bin/twin", description="AWS, running for real on this machine.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _command(commands, "up", _up, "start everything and deploy; prints the URLs")
+    _command(commands, "down", _down, "stop everything; data stays")
+    _command(commands, "clean", _clean, "stop everything and forget all data")
+    status_parser = _command(commands, "status", _status, "what runs where")
+    status_parser.add_argument("--json", action="store_true", help="for machines")
+    logs = _command(commands, "logs", _logs, "the logs of tasks and engines")
+    logs.add_argument("-f", "--follow", action="store_true", help="go on as they grow")
+    logs.add_argument("name", nargs="?", default="", help="only files whose name holds this")
+    events = _command(commands, "events", _events, "what happened, in order")
+    events.add_argument("--json", action="store_true", help="one JSON object a line")
+    return parser
+
+
+def _command(commands, name: str, run, text: str) -> argparse.ArgumentParser:  # type: ignore[no-untyped-def]
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _up(_: argparse.Namespace, here: World) -> int:
+    return up.up(here)
+
+
+def _down(_: argparse.Namespace, here: World) -> int:
+    print("stopped" if stop(here, STOP_SECONDS) else "nothing was running")
+    return 0
+
+
+def _clean(_: argparse.Namespace, here: World) -> int:
+    stop(here, STOP_SECONDS)
+    if here.state.exists():
+        try:
+            shutil.rmtree(here.state)
+        except OSError as error:
+            raise CoreError(f"{here.state} could not be removed: {error}") from error
+    print("stopped; all data forgotten")
+    return 0
+
+
+def _status(options: argparse.Namespace, here: World) -> int:
+    seen = status(here)
+    if options.json:
+        print(json.dumps(seen, indent=2, ensure_ascii=False))
+    else:
+        print(render_status(seen))
+    return 0 if seen["ready"] else 1
+
+
+def _logs(options: argparse.Namespace, here: World) -> int:
+    positions: dict[str, int] = {}
+    while True:
+        for path in sorted((here.state / "logs").rglob("*.log")):
+            if options.name not in path.name:
+                continue
+            with path.open(errors="replace") as file:
+                file.seek(positions.get(str(path), 0))
+                for line in file:
+                    print(f"{path.stem}: {line.rstrip()}")
+                positions[str(path)] = file.tell()
+        sys.stdout.flush()
+        if not options.follow:
+            return 0
+        time.sleep(0.3)
+
+
+def _events(options: argparse.Namespace, here: World) -> int:
+    path = here.state / "events.jsonl"
+    for line in path.read_text().splitlines() if path.exists() else []:
+        if options.json:
+            print(line)
+        else:
+            event = json.loads(line)
+            print(f"{event['time']}  {event['source']:<14} {event['resource']}: {event['message']}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

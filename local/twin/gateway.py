@@ -1,0 +1,67 @@
+"""What the commands ask of a running twin, over its gateway."""
+
+import json
+import urllib.error
+import urllib.request
+from typing import Any
+
+from twin.core.world import World
+
+TIMEOUT = 10.0
+EMPTY: dict[str, Any] = {
+    "load_balancers": [],
+    "services": [],
+    "databases": [],
+    "caches": [],
+    "distributions": [],
+    "functions": [],
+    "alarms": [],
+}
+
+
+def healthy(here: World) -> bool:
+    """Whether the gateway answers and all slices have started."""
+    try:
+        with urllib.request.urlopen(f"{here.gateway_url}/_twin/health", timeout=TIMEOUT) as answer:
+            return bool(answer.status == 200)  # noqa: PLR2004 - HTTP's OK
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def status(here: World) -> dict[str, Any]:
+    """The machine's view of the twin, in the shape that docs/architecture.md gives.
+
+    A twin that does not run has `ready` false and empty lists.
+    """
+    seen: dict[str, Any] = {
+        "ready": False,
+        "speed": here.speed,
+        "region": here.region,
+        "endpoints": {"aws": here.gateway_url, "app": None, "websocket": None, "console": None},
+        "stacks": [],
+        **EMPTY,
+        "encryption_at_rest": "recorded, not done: the disk is this machine's",
+    }
+    try:
+        with urllib.request.urlopen(f"{here.gateway_url}/_twin/status", timeout=TIMEOUT) as answer:
+            seen |= json.load(answer)
+    except (urllib.error.URLError, OSError):
+        return seen
+    seen["endpoints"]["app"] = _app_url(here)
+    seen["ready"] = bool(seen["stacks"]) and all(_is_well(seen))
+    return seen
+
+
+def _app_url(here: World) -> str | None:
+    path = here.state / "app-url"
+    return path.read_text().strip() if path.exists() else None
+
+
+def _is_well(seen: dict[str, Any]) -> list[bool]:
+    return [
+        *(stack["status"].endswith("_COMPLETE") and "ROLLBACK" not in stack["status"] for stack in seen["stacks"]),
+        *(service["running"] >= service["desired"] for service in seen["services"]),
+        *(database["status"] == "available" for database in seen["databases"]),
+        *(cache["status"] == "available" for cache in seen["caches"]),
+        *(any(zone["up"] for zone in balancer["zones"]) for balancer in seen["load_balancers"]),
+    ]

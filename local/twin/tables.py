@@ -1,0 +1,53 @@
+"""The status as a person reads it."""
+
+from typing import Any
+
+
+def render_status(seen: dict[str, Any]) -> str:
+    """Turn the status into a short text of tables; parts that do not exist are left out."""
+    parts = [
+        f"{'ready' if seen['ready'] else 'not ready'}  speed {seen['speed']:g}  {seen['region']}",
+        _table("ENDPOINT", [(k, v) for k, v in seen["endpoints"].items() if v]),
+        _table("STACK", [(s["name"], s["status"]) for s in seen["stacks"]]),
+        _table("BALANCER", [row for b in seen["load_balancers"] for row in _balancer(b)]),
+        _table("SERVICE", [row for s in seen["services"] for row in _service(s)]),
+        _table("DATABASE", [row for d in seen["databases"] for row in _nodes(d)]),
+        _table("CACHE", [row for c in seen["caches"] for row in _nodes(c)]),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _balancer(balancer: dict[str, Any]) -> list[tuple[object, ...]]:
+    nodes = [
+        (balancer["name"], "node", z["zone"], f"{z['address']}:{z['port']}", "up" if z["up"] else "down")
+        for z in balancer["zones"]
+    ]
+    targets = [
+        ("", "target", t["zone"], f"{t['id']}:{t['port']}", f"{t['state']} {t['reason'] or ''}".rstrip())
+        for t in balancer["targets"]
+    ]
+    return [*nodes, *targets]
+
+
+def _service(service: dict[str, Any]) -> list[tuple[object, ...]]:
+    head = (service["name"], f"{service['running']} of {service['desired']} running", "", "", "", "")
+    tasks = [
+        ("", t["arn"].rsplit("/", 1)[-1][:8], t["zone"], f"{t['address']}:{t['port']}", t["pid"], t["status"])
+        for t in service["tasks"]
+    ]
+    return [head, *tasks]
+
+
+def _nodes(thing: dict[str, Any]) -> list[tuple[object, ...]]:
+    endpoint = thing.get("endpoint") or thing.get("primary_endpoint") or {"address": "-", "port": "-"}
+    head = (thing["id"], thing["status"], "", f"{endpoint['address']}:{endpoint['port']}", "")
+    return [head, *(("", n["role"], n["zone"], f"{n['address']}:{n['port']}", n["pid"]) for n in thing["nodes"])]
+
+
+def _table(title: str, rows: list[tuple[object, ...]]) -> str:
+    if not rows:
+        return ""
+    texts = [[str(cell) if cell is not None else "-" for cell in row] for row in rows]
+    widths = [max(len(row[column]) for row in texts) for column in range(len(texts[0]))]
+    lines = ["  " + "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in texts]
+    return "\n".join([title, *lines])

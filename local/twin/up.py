@@ -1,0 +1,162 @@
+"""`twin up`: from whatever is there to a healthy app, step by step, each with its time."""
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+from twin.core.addresses import book
+from twin.core.certificates import authority
+from twin.core.errors import CoreError, WorldError
+from twin.core.timeline import emit
+from twin.core.world import REPOSITORY, World
+from twin.keeper_control import holder, start
+
+START_SECONDS = 90
+LEAST_DISK = 1 << 30
+PRODUCT_PYTHON = REPOSITORY / ".venv" / "bin" / "python"
+APP_DOMAIN = "duet.localhost"
+
+
+def up(here: World) -> int:
+    """Start the twin, deploy the product's `twin` environment into it, print the URLs."""
+    with _alone(here):
+        began = time.monotonic()
+        _preflight(here)
+        with _step("twin"):
+            start(here, START_SECONDS)
+        with _step("synth"):
+            _run_quietly(here, "synth", ["-m", "infra.synth", "twin"])
+        url = _deploy(here)
+        (here.state / "app-url").write_text(url + "\n")
+        emit("twin", "up", f"healthy after {time.monotonic() - began:.1f} s")
+        print(f"\n  app  {url}\n  aws  {here.gateway_url}\n\nready after {time.monotonic() - began:.1f} s")
+    return 0
+
+
+@contextlib.contextmanager
+def _alone(here: World) -> Iterator[None]:
+    """Refuse a second `up` at the same time: both would deploy."""
+    try:
+        lock = (here.directory("run") / "up.lock").open("a")
+    except OSError as error:
+        raise WorldError(f"the state directory cannot be written: {error}") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise WorldError("another `up` of this twin is at work; wait for it or interrupt it") from None
+        yield
+
+
+def _preflight(here: World) -> None:
+    free = shutil.disk_usage(here.state).free
+    if free < LEAST_DISK:
+        raise WorldError(f"{here.state} has {free >> 20} MiB free; the twin needs {LEAST_DISK >> 20} MiB")
+    if holder(here) is None:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", here.gateway_port))
+            except OSError:
+                raise WorldError(
+                    f"port {here.gateway_port} is in use: end what listens there, or choose another twin by TWIN_ID=1"
+                ) from None
+
+
+@contextlib.contextmanager
+def _step(name: str) -> Iterator[None]:
+    began = time.monotonic()
+    try:
+        yield
+    except BaseException:
+        print(f"  ✗ {name:<12} {time.monotonic() - began:6.1f} s", flush=True)
+        raise
+    print(f"  ✓ {name:<12} {time.monotonic() - began:6.1f} s", flush=True)
+
+
+def _environment(here: World) -> dict[str, str]:
+    return {
+        **os.environ,
+        "PATH": f"{PRODUCT_PYTHON.parent}:{os.environ.get('PATH', os.defpath)}",
+        "AWS_ENDPOINT_URL": here.gateway_url,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": here.region,
+        "AWS_DEFAULT_REGION": here.region,
+        "CDK_DEFAULT_ACCOUNT": "000000000000",
+        "CDK_DEFAULT_REGION": here.region,
+        "CDK_DOCKER": str(REPOSITORY / "bin" / "twin-docker"),
+        "TWIN_ID": str(here.twin_id),
+        "TWIN_STATE": str(here.state),
+    }
+
+
+def _run_quietly(here: World, name: str, arguments: list[str]) -> None:
+    log = here.directory("logs") / f"{name}.log"
+    with log.open("w") as output:
+        done = subprocess.run(
+            [PRODUCT_PYTHON, *arguments],
+            cwd=REPOSITORY,
+            env=_environment(here),
+            stdout=output,
+            stderr=output,
+            check=False,
+        )
+    if done.returncode:
+        lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+        raise CoreError(f"{name} failed: {lines[-1] if lines else 'without a word'} (log: {log})")
+
+
+def _deploy(here: World) -> str:
+    """Run the deployer, show its steps, return the URL that it ends with."""
+    leaf = authority().issue("app", ["127.0.0.1", *book().first_endpoints(20)], ["localhost", APP_DOMAIN])
+    command = [
+        str(PRODUCT_PYTHON), "-m", "infra.deploy", "--environment", "twin", "--yes", "--json-progress",
+        "--certificate", str(leaf.cert_path), "--private-key", str(leaf.key_path), "--chain", str(leaf.chain_path),
+    ]  # fmt: skip
+    log = here.directory("logs") / "deploy.log"
+    url, failure = "", ""
+    with log.open("w") as errors:
+        deployer = subprocess.Popen(
+            command, cwd=REPOSITORY, env=_environment(here), stdout=subprocess.PIPE, stderr=errors, text=True
+        )
+        assert deployer.stdout is not None
+        try:
+            for line in deployer.stdout:
+                event = json.loads(line)
+                url = event.get("url") or url
+                failure = _show(event) or failure
+            code = deployer.wait()
+        except BaseException:
+            deployer.terminate()
+            deployer.wait()
+            raise
+    if code:
+        raise CoreError(f"deployment failed: {failure or _tail(log.read_text())} (log: {log})")
+    return url
+
+
+def _show(event: dict[str, object]) -> str:
+    """Print an event of the deployer when it ends a step; return the reason when it tells of a failure."""
+    name, state, detail = str(event.get("step", "")), event.get("status"), str(event.get("detail") or "")
+    seconds = float(str(event.get("seconds") or 0))
+    if state in ("done", "unchanged"):
+        print(f"  ✓ {name:<12} {seconds:6.1f} s  {detail}", flush=True)
+    elif state == "failed":
+        print(f"  ✗ {name:<12} {seconds:6.1f} s", flush=True)
+        return f"{name}: {detail}"
+    elif sys.stdout.isatty():
+        print(f"  … {name:<12} {detail}", end="\r", flush=True)
+    return ""
+
+
+def _tail(text: str) -> str:
+    lines = [line for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else "without a word"
