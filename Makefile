@@ -38,7 +38,8 @@ check: ## lint, types, import rules
 	.venv/bin/lint-imports
 
 test: check ## all checks: lint, types, import rules, unit, twin, integration, browser
-	@$(PYTHON) -m pytest tests/unit tests/production
+	@local/.venv/bin/python -m pytest tests/twin
+	$(PYTHON) -m pytest tests/unit tests/production
 
 .PHONY: synth diff-prod deploy-prod destroy-prod
 synth: ## write every environment's templates to cdk.out/
