@@ -76,7 +76,7 @@ def test_a_full_subnet_says_so(tmp_path: Path) -> None:
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "file"
     write_atomic(path, "old")
-    with pytest.raises(AttributeError):
+    with pytest.raises(TypeError):
         write_atomic(path, None)  # type: ignore[arg-type]
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
@@ -101,7 +101,7 @@ def test_a_process_that_ignores_sigterm_is_ended_after_its_grace(here: World) ->
 
 
 def test_a_program_that_is_missing_is_named(here: World) -> None:
-    with pytest.raises(ProcessError, match="ghost could not be started: .*no-such-program"):
+    with pytest.raises(ProcessError, match=r"ghost could not be started: .*no-such-program"):
         spawn("ghost", ["/no-such-program"], env={})
 
 
