@@ -7,6 +7,7 @@ import contextlib
 import os
 import subprocess
 import time
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from signal import SIGCONT, SIGKILL, SIGTERM
@@ -21,12 +22,16 @@ MARK = "TWIN_MARK"
 UNROOT = ("unshare", "--user", "--map-user=1000", "--map-group=1000", "--")
 
 
+_spawned: "weakref.WeakValueDictionary[int, Process]" = weakref.WeakValueDictionary()
+
+
 class Process:
     """A process group that the twin started and alone may end."""
 
     def __init__(self, name: str, popen: subprocess.Popen[bytes]) -> None:
         self.name = name
         self._popen = popen
+        _spawned[popen.pid] = self
 
     @property
     def pid(self) -> int:
@@ -110,6 +115,11 @@ def spawn(
         if output is not None:
             output.close()
     return Process(name, popen)
+
+
+def spawned_here(pid: int) -> bool:
+    """Whether `pid` is a process that `spawn` made in this process and somebody still holds."""
+    return pid in _spawned
 
 
 def living() -> Iterator[int]:

@@ -1,0 +1,35 @@
+"""What the gateway answers about the twin itself."""
+
+import json
+import threading
+
+from localstack.services.edge import ROUTER
+from werkzeug import Request, Response
+
+from twin.core.status import collect
+from twin.core.world import world
+
+_ready = threading.Event()
+
+
+def add_routes() -> None:
+    """Add /_twin/health and /_twin/status."""
+    ROUTER.add("/_twin/health", _health)
+    ROUTER.add("/_twin/status", _status)
+
+
+def say_ready() -> None:
+    """Let /_twin/health answer 200 from now on."""
+    _ready.set()
+
+
+def _health(_request: Request, *_arguments: object) -> Response:
+    return _json({"ready": _ready.is_set()}, 200 if _ready.is_set() else 503)
+
+
+def _status(_request: Request, *_arguments: object) -> Response:
+    return _json({"speed": world().speed, **collect()}, 200)
+
+
+def _json(content: object, status: int) -> Response:
+    return Response(json.dumps(content, ensure_ascii=False), status, content_type="application/json")

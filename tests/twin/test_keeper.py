@@ -1,0 +1,146 @@
+"""Nothing outlives the twin: not when the keeper is killed, not when the main process is."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from twin.core.errors import ProcessError
+from twin.core.world import World
+from twin.keeper_control import holder, start, stop
+
+ESCAPEE = "import os,time\nif os.fork(): os._exit(0)\nos.setsid()\nif os.fork(): os._exit(0)\ntime.sleep(120)"
+
+
+@pytest.fixture
+def running(here: World) -> Iterator[World]:
+    start(here, timeout=60)
+    yield here
+    stop(here, timeout=30)
+
+
+def test_a_running_twin_listens_on_loopback_only_and_stops_in_order(running: World) -> None:
+    pids = _pids(running)
+    ours = [address for pid in pids for address in _listening(pid)]
+    assert f"127.0.0.1:{running.gateway_port}" in ours
+    assert all(address.startswith("127.") for address in ours), ours
+    assert stop(running, timeout=30)
+    _gone(pids, running, seconds=1)
+    assert not stop(running, timeout=1), "a stopped twin has nothing to stop"
+
+
+@pytest.mark.parametrize("victim", ["keeper", "main"])
+def test_whoever_is_killed_everything_ends(running: World, victim: str) -> None:
+    keeper = holder(running)
+    assert keeper is not None
+    main = _children(keeper)[0]
+    pids = _pids(running)
+    os.kill(keeper if victim == "keeper" else main, signal.SIGKILL)
+    _gone(pids, running, seconds=10)
+    start(running, timeout=60)
+    assert holder(running) not in (None, keeper)
+
+
+def test_a_grandchild_that_left_its_session_ends_too(here: World, tmp_path: Path) -> None:
+    keeper = subprocess.Popen([str(_python()), "-c", _keeper_of(ESCAPEE)], env=_environment(here))
+    deadline = time.monotonic() + 10
+    while not (found := _sleepers()):
+        assert time.monotonic() < deadline, "the escapee never started"
+        time.sleep(0.05)
+    keeper.wait(15)
+    assert not any(_lives(pid) for pid in found)
+
+
+def test_a_second_keeper_is_told_who_runs(running: World) -> None:
+    second = subprocess.run(
+        [str(_python()), "-m", "twin.keeper"], capture_output=True, text=True, env=_environment(running), check=False
+    )
+    assert second.returncode == 1
+    assert second.stderr.strip() == f"this twin already runs, kept by process {holder(running)}"
+
+
+def test_a_twin_that_cannot_start_says_why(here: World) -> None:
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", here.gateway_port))
+        other.listen()
+        with pytest.raises(ProcessError, match="the twin"):
+            start(here, timeout=15)
+    stop(here, timeout=30)
+    assert holder(here) is None
+
+
+def _listening(pid: int) -> list[str]:
+    """Every address:port, IPv4 and IPv6, on which the process listens."""
+    inodes = {os.readlink(fd.path) for fd in os.scandir(f"/proc/{pid}/fd")}
+    found = []
+    for family, table in ((socket.AF_INET, "tcp"), (socket.AF_INET6, "tcp6")):
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A" and f"socket:[{fields[9]}]" in inodes:
+                address, port = fields[1].split(":")
+                words = [bytes.fromhex(address[i : i + 8])[::-1] for i in range(0, len(address), 8)]
+                found.append(f"{socket.inet_ntop(family, b''.join(words))}:{int(port, 16)}")
+    return found
+
+
+def _keeper_of(child: str) -> str:
+    """A process that adopts orphans, starts `child` with an empty environment, then ends what is below it."""
+    return (
+        "import subprocess, sys, time\n"
+        "from twin.keeper import adopt_orphans, end_descendants\n"
+        "adopt_orphans()\n"
+        f"subprocess.run([sys.executable, '-c', {child!r}], env={{}})\n"
+        "time.sleep(0.5)\n"
+        "end_descendants()\n"
+    )
+
+
+def _sleepers() -> list[int]:
+    found = []
+    for entry in os.scandir("/proc"):
+        if entry.name.isdigit():
+            try:
+                if "os.setsid()" in Path(f"/proc/{entry.name}/cmdline").read_text().split("\0")[-2]:
+                    found.append(int(entry.name))
+            except (OSError, IndexError):
+                continue
+    return found
+
+
+def _python() -> Path:
+    return Path(__file__).parents[2] / "local" / ".venv" / "bin" / "python"
+
+
+def _environment(here: World) -> dict[str, str]:
+    return {"PATH": os.environ["PATH"], "TWIN_ID": str(here.twin_id), "TWIN_STATE": str(here.state)}
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def _pids(here: World) -> list[int]:
+    keeper = holder(here)
+    assert keeper is not None
+    return [keeper, *_children(keeper)]
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def _gone(pids: list[int], here: World, *, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while left := [pid for pid in pids if _lives(pid)]:
+        assert time.monotonic() < deadline, f"still alive after {seconds} s: {left}"
+        time.sleep(0.05)
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", here.gateway_port)) != 0, "the port is still open"
