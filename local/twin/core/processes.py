@@ -63,6 +63,10 @@ class Process:
         except ProcessLookupError:
             return
 
+    def signal_leader(self, number: int) -> None:
+        """Send a signal to the leader alone; one that has ended is no error."""
+        self._popen.send_signal(number)
+
     def kill(self) -> int:
         """End the whole group at once and return the leader's exit code."""
         self.signal(SIGKILL)
@@ -75,6 +79,12 @@ class Process:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._popen.wait(grace)
         return self.kill()
+
+
+def not_as_root(argv: Sequence[str | Path]) -> list[str]:
+    """The command that runs `argv` as a user other than root, and as it is when we are not root."""
+    command = [str(part) for part in argv]
+    return [*UNROOT, *command] if os.geteuid() == 0 else command
 
 
 def spawn(
@@ -94,9 +104,7 @@ def spawn(
     unroot: run as a user other than root when the twin is root.
     Raises ProcessError when it cannot be started.
     """
-    command = [str(part) for part in argv]
-    if unroot and os.geteuid() == 0:
-        command = [*UNROOT, *command]
+    command = not_as_root(argv) if unroot else [str(part) for part in argv]
     output = log.open("ab") if log is not None else None
     try:
         popen = subprocess.Popen(
