@@ -1,0 +1,85 @@
+"""One Envoy for all plain TCP endpoints: each has an address that stays while what stands behind it moves."""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from twin.core.certificates import Certificate
+from twin.core.errors import ProcessError
+from twin.engines.envoy import Endpoint, Envoy, Json, listener, server_tls, tcp_proxy
+
+
+@dataclass(frozen=True)
+class _Route:
+    address: str
+    port: int
+    upstreams: tuple[Endpoint, ...]
+    tls: Certificate | None
+
+
+class TcpFront:
+    """Named TCP endpoints in front of `envoy`. Thread-safe."""
+
+    def __init__(self, envoy: Envoy) -> None:
+        self._envoy = envoy
+        self._lock = threading.Lock()
+        self._routes: dict[str, _Route] = {}
+
+    def route(
+        self, name: str, address: str, port: int, upstreams: Sequence[tuple[str, int]], tls: Certificate | None = None
+    ) -> None:
+        """Let address:port lead to the upstreams (none: connections are closed at once).
+
+        tls: end TLS here with this certificate, for a server that has none; None passes bytes on untouched.
+        Raises ProcessError when the port is taken or Envoy refuses.
+        """
+        route = _Route(address, port, tuple(Endpoint(*upstream) for upstream in upstreams), tls)
+        with self._lock:
+            former = self._routes.get(name)
+            self._routes[name] = route
+            if former is not None and _same_but_upstreams(former, route):
+                self._envoy.set_endpoints(name, route.upstreams)
+                return
+            try:
+                self._apply()
+            except ProcessError:
+                del self._routes[name]
+                raise
+
+    def remove(self, name: str) -> None:
+        """End the endpoint; an unknown name is no error."""
+        with self._lock:
+            if self._routes.pop(name, None) is not None:
+                self._apply()
+
+    def keep(self) -> bool:
+        """Start Envoy again if it does not run; whether that was needed."""
+        with self._lock:
+            if self._envoy.pid is not None:
+                return False
+            self._envoy.start()
+            return True
+
+    def stop(self) -> None:
+        """End Envoy; the endpoints stay known for the next `keep`."""
+        with self._lock:
+            self._envoy.stop()
+
+    def _apply(self) -> None:
+        self._envoy.start()
+        self._envoy.apply(
+            [_listener(name, route) for name, route in self._routes.items()],
+            [self._envoy.cluster(name) for name in self._routes],
+            {name: route.upstreams for name, route in self._routes.items()},
+        )
+
+
+def _same_but_upstreams(one: _Route, other: _Route) -> bool:
+    return (one.address, one.port, one.tls) == (other.address, other.port, other.tls)
+
+
+def _listener(name: str, route: _Route) -> Json:
+    chain: Json = {"filters": [tcp_proxy(name)]}
+    if route.tls is not None:
+        chain["transport_socket"] = server_tls(route.tls)
+    return listener(name, route.address, route.port, [chain])

