@@ -11,6 +11,8 @@ from importlib.metadata import files
 from pathlib import Path
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from twin.core.atomic import write_atomic
 from twin.core.errors import ProcessError
@@ -92,6 +94,7 @@ def client(node: Node) -> redis.Redis:
         password=node.password or None,
         socket_timeout=2,
         socket_connect_timeout=2,
+        retry=Retry(NoBackoff(), 0),  # whoever asks wants to know how it is now
         decode_responses=True,
     )
 

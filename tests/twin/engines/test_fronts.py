@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from twin.core.addresses import loopback
 from twin.core.certificates import authority
 from twin.core.errors import ProcessError
@@ -20,6 +22,7 @@ from twin.engines.tcp_front import TcpFront
 from twin.engines.valkey import Node
 
 ENDPOINT = "10.20.9.9"
+NO_RETRY = {"retry": Retry(NoBackoff(), 0)}
 PASSWORD = 'twelve "quoted" characters'
 
 
@@ -52,14 +55,17 @@ def test_a_cache_is_reached_by_tls_and_password_alone(
     node, _ = started("a", "10.20.3.6")
     endpoint = loopback(ENDPOINT)
     front.route("cache", endpoint, 6379, [(node.address, node.port)], authority().issue("cache", [endpoint], []))
-    trust = {"ssl": True, "ssl_ca_certs": str(authority().ca_path), "socket_timeout": 2}
+    trust = {"ssl": True, "ssl_ca_certs": str(authority().ca_path), "socket_timeout": 2, **NO_RETRY}
     with redis.Redis(endpoint, password=PASSWORD, **trust) as client:
         assert client.set("오늘", "좋음")
     with redis.Redis(endpoint, **trust) as client, pytest.raises(redis.AuthenticationError):
         client.ping()
     with redis.Redis(endpoint, password="wrong", **trust) as client, pytest.raises(redis.AuthenticationError):
         client.ping()
-    with redis.Redis(endpoint, password=PASSWORD, socket_timeout=2) as client, pytest.raises(redis.ConnectionError):
+    with (
+        redis.Redis(endpoint, password=PASSWORD, socket_timeout=2, **NO_RETRY) as client,
+        pytest.raises(redis.ConnectionError),
+    ):
         client.ping()
 
 
