@@ -1,6 +1,7 @@
 """What LocalStack loads at start: light entry points only, everything heavy is imported inside them."""
 
 from localstack.runtime import hooks
+from localstack.services.plugins import Service, aws_provider
 
 
 @hooks.on_infra_start(priority=100)
@@ -27,3 +28,67 @@ def twin_ready() -> None:
     from twin.routes import say_ready
 
     say_ready()
+
+
+@hooks.on_infra_ready(priority=-50)
+def twin_controllers() -> None:
+    """After LocalStack is up: start every slice's controller."""
+    from twin.services.slices import start_controllers
+
+    start_controllers()
+
+
+@hooks.on_infra_shutdown(priority=-50)
+def twin_stop() -> None:
+    """Before LocalStack goes: end in order what the controllers run."""
+    from twin.services.slices import stop_controllers
+
+    stop_controllers()
+
+
+@aws_provider(api="cloudformation", name="twin")
+def cloudformation() -> Service:
+    """CloudFormation with the twin's types and checks."""
+    from twin.services.cloudformation.provider import CloudFormation
+
+    return Service.for_provider(CloudFormation())
+
+
+@aws_provider(api="ecr")
+def ecr() -> Service:
+    """Repositories and process images."""
+    from twin.services.slices import service
+
+    return service("ecr")
+
+
+@aws_provider(api="ecs")
+def ecs() -> Service:
+    """Clusters, services, tasks."""
+    from twin.services.slices import service
+
+    return service("ecs")
+
+
+@aws_provider(api="elbv2")
+def elbv2() -> Service:
+    """Load balancers."""
+    from twin.services.slices import service
+
+    return service("elbv2")
+
+
+@aws_provider(api="rds")
+def rds() -> Service:
+    """Databases."""
+    from twin.services.slices import service
+
+    return service("rds")
+
+
+@aws_provider(api="elasticache")
+def elasticache() -> Service:
+    """Caches."""
+    from twin.services.slices import service
+
+    return service("elasticache")

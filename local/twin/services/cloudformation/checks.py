@@ -1,0 +1,108 @@
+"""Whether a template's properties are such as AWS takes and the twin does, found before anything is created."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from jsonschema import Draft7Validator, ValidationError
+from jsonschema.validators import extend
+
+from twin.services.common.resources import Resource
+from twin.services.common.schemas import published, schema
+
+MOST = 8
+
+type Json = dict[str, Any]
+
+
+def complaints(resources: Json, own: dict[str, type[Resource]]) -> list[str]:
+    """One line for each property of the template's `resources` that AWS would refuse or the twin does not do."""
+    found: list[str] = []
+    for logical_id, resource in sorted(resources.items()):
+        type_name, properties = str(resource.get("Type")), resource.get("Properties") or {}
+        if is_intrinsic(properties):
+            continue
+        texts = [*_refused_by_aws(type_name, properties), *_not_done(own.get(type_name), properties)]
+        found += [f"{logical_id} ({type_name}): {text}" for text in texts]
+    if len(found) > MOST:
+        return [*found[:MOST], f"and {len(found) - MOST} more"]
+    return found
+
+
+def is_intrinsic(value: object) -> bool:
+    """Whether the value is known only later: a function, a reference, a dynamic reference."""
+    if isinstance(value, str):
+        return "{{resolve:" in value
+    return isinstance(value, dict) and len(value) == 1 and (next(iter(value)) == "Ref" or "Fn::" in next(iter(value)))
+
+
+def _refused_by_aws(type_name: str, properties: Json) -> Iterator[str]:
+    if type_name not in published():
+        return
+    described = schema(type_name)
+    read_only = {path.removeprefix("/properties/") for path in described.get("readOnlyProperties", [])}
+    for name in sorted(read_only & set(properties)):
+        yield f"{name} is read-only"
+    for error in sorted(_Validator(described).iter_errors(properties), key=lambda error: list(map(str, error.path))):
+        path = ".".join(str(part) for part in error.path)
+        yield f"{path}: {error.message}" if path else error.message
+
+
+def _not_done(made: type[Resource] | None, properties: Json) -> Iterator[str]:
+    if made is not None:
+        for name in sorted(set(properties) - made.HONOURED - made.RECORDED):
+            yield f"the twin does not do the property {name}"
+
+
+def _knowing_intrinsics(keyword: str) -> Any:
+    check = Draft7Validator.VALIDATORS[keyword]
+
+    def wrapped(validator: Any, value: Any, instance: Any, described: Json) -> Iterator[ValidationError]:
+        if not is_intrinsic(instance):
+            yield from check(validator, value, instance, described) or ()
+
+    return wrapped
+
+
+def _required(validator: Any, names: list[str], instance: Any, described: Json) -> Iterator[ValidationError]:
+    if isinstance(instance, dict) and not is_intrinsic(instance):
+        for name in names:
+            if name not in instance:
+                yield ValidationError(f"{name} is required")
+
+
+def _closed(validator: Any, allowed: Any, instance: Any, described: Json) -> Iterator[ValidationError]:
+    if allowed is False and isinstance(instance, dict) and not is_intrinsic(instance):
+        for name in sorted(set(instance) - set(described.get("properties", {}))):
+            if not described.get("patternProperties"):
+                yield ValidationError(f"{name} is no property that AWS knows")
+
+
+def _text_number(check: type, instance: object) -> bool:
+    try:
+        check(str(instance))
+    except ValueError:
+        return False
+    return not isinstance(instance, dict | list)
+
+
+# CloudFormation takes "true" for true, "8" for 8 and 8 for "8".
+_TYPES = Draft7Validator.TYPE_CHECKER.redefine_many(
+    {
+        "boolean": lambda _, instance: isinstance(instance, bool) or instance in ("true", "false", "True", "False"),
+        "integer": lambda _, instance: not isinstance(instance, bool) and _text_number(int, instance),
+        "number": lambda _, instance: not isinstance(instance, bool) and _text_number(float, instance),
+        "string": lambda _, instance: isinstance(instance, str | int | float | bool),
+    }
+)
+# Patterns of the schemas are Java's, lengths of numbers written as text mean nothing, formats are advice.
+_UNCHECKED = ("pattern", "format", "minLength", "maxLength", "patternProperties", "uniqueItems", "minimum", "maximum")
+_Validator = extend(
+    Draft7Validator,
+    {
+        **{keyword: _knowing_intrinsics(keyword) for keyword in Draft7Validator.VALIDATORS if keyword != "$ref"},
+        **{keyword: (lambda *_: ()) for keyword in _UNCHECKED},
+        "required": _required,
+        "additionalProperties": _closed,
+    },
+    type_checker=_TYPES,
+)

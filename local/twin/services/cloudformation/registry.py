@@ -1,0 +1,47 @@
+"""Which class makes a type: ours first, then what LocalStack's core has."""
+
+import importlib
+from collections.abc import Callable
+
+from localstack.services.cloudformation import resource_provider
+from localstack.services.cloudformation.resource_provider import ResourceProvider, ResourceProviderExecutor
+
+from twin.services.common.resources import Resource
+
+# Modules whose RESOURCES list the types that the twin makes, loaded at first use.
+MODULES = (
+    "twin.services.ec2.resources",
+    "twin.services.ecr.resources",
+    "twin.services.ecs.resources",
+    "twin.services.elasticache.resources",
+    "twin.services.elbv2.resources",
+    "twin.services.logs.resources",
+    "twin.services.rds.resources",
+    "twin.services.secretsmanager.resources",
+)
+# What core has and does well enough to be relied upon; its other types would be accepted and do little.
+_own: dict[str, type[Resource]] = {}
+
+
+def own() -> dict[str, type[Resource]]:
+    """The twin's types by name."""
+    if not _own:
+        for module in MODULES:
+            _own.update({made.TYPE: made for made in importlib.import_module(module).RESOURCES})
+    return _own
+
+
+def available() -> set[str]:
+    """Every type that a template may use."""
+    return set(own()) | set(resource_provider.plugin_manager.list_names())
+
+
+def install() -> None:
+    """Make the engine ask our types before core's: of two with one name, ours is the one that runs."""
+    core: Callable[[str], ResourceProvider | None] = ResourceProviderExecutor.try_load_resource_provider
+
+    def load(resource_type: str) -> ResourceProvider | None:
+        made = own().get(resource_type)
+        return made() if made else core(resource_type)
+
+    ResourceProviderExecutor.try_load_resource_provider = staticmethod(load)

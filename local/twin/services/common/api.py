@@ -1,0 +1,109 @@
+"""How a slice serves an AWS API: its own operations, those that moto may keep for it, and a refusal by name for the rest.
+
+A provider names its service and marks a method per operation::
+
+    class Rds(Provider):
+        service = "rds"
+        moto = ("CreateDBSubnetGroup", "DescribeDBSubnetGroups")
+
+        @operation("CreateDBInstance")
+        def create_db_instance(self, context: RequestContext, request: Json) -> Json: ...
+"""
+
+from collections.abc import Callable, Iterable
+from functools import cache
+from typing import Any, ClassVar
+
+import localstack.aws.connect
+from localstack.aws.api import CommonServiceException, RequestContext
+from localstack.aws.spec import load_service
+from localstack.services.moto import call_moto, call_moto_with_request
+from localstack.services.plugins import Service, ServiceLifecycleHook
+
+type Json = dict[str, Any]
+type Handler = Callable[[RequestContext, Json], Json | None]
+
+ACCOUNT = "000000000000"
+
+__all__ = [
+    "ACCOUNT",
+    "Json",
+    "Provider",
+    "RequestContext",
+    "call_moto",
+    "call_moto_with_request",
+    "client",
+    "fault",
+    "only",
+    "operation",
+    "serve",
+    "tag_list",
+]
+
+
+class Provider(ServiceLifecycleHook):  # type: ignore[misc]
+    """Base of a slice's API. `service` is botocore's name, `moto` the operations that moto keeps as pure records."""
+
+    service: ClassVar[str]
+    moto: ClassVar[tuple[str, ...]] = ()
+
+
+def operation(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Mark the method that answers the operation `name`; it gets the context and the parsed request."""
+
+    def mark(method: Callable[..., Any]) -> Callable[..., Any]:
+        method.__dict__["answers"] = name
+        return method
+
+    return mark
+
+
+def serve(provider: Provider) -> Service:
+    """The LocalStack service in which `provider` answers; an operation it lacks is refused by its name."""
+
+    def table(_: object) -> dict[str, Handler]:
+        methods = [getattr(provider, name) for name in dir(type(provider))]
+        own = {method.answers: method for method in methods if hasattr(method, "answers")}
+        names = load_service(provider.service).operation_names
+        kept = {name: _ask_moto for name in provider.moto}
+        refused = {name: _refusal(provider.service, name) for name in names}
+        return {**refused, **kept, **own}
+
+    return Service.for_provider(provider, dispatch_table_factory=table)
+
+
+def fault(code: str, message: str, status: int = 400) -> CommonServiceException:
+    """AWS's error `code` with its text, to be raised by a slice."""
+    return CommonServiceException(code, message, status_code=status, sender_fault=status < 500)  # noqa: PLR2004 - HTTP
+
+
+@cache
+def client(service: str, region: str) -> Any:
+    """A boto3 client that calls this twin from inside, as the account's root."""
+    return getattr(
+        localstack.aws.connect.connect_to(aws_access_key_id=ACCOUNT, region_name=region), service.replace("-", "_")
+    )
+
+
+def only(service: str, name: str, request: Json, honoured: Iterable[str]) -> None:
+    """Refuse, by its name, a parameter with which the twin would do nothing."""
+    strange = sorted(key for key, value in request.items() if key not in set(honoured) and value not in (None, [], {}))
+    if strange:
+        raise fault("NotImplemented", f"{service}:{name}: the twin does not do {', '.join(strange)}", 501)
+
+
+def tag_list(tags: dict[str, str], key: str = "Key", value: str = "Value") -> list[Json]:
+    """Tags as AWS's APIs list them."""
+    return [{key: name, value: text} for name, text in sorted(tags.items())]
+
+
+def _ask_moto(context: RequestContext, _request: Json) -> Json:
+    answer: Json = call_moto(context)
+    return answer
+
+
+def _refusal(service: str, name: str) -> Handler:
+    def refuse(_context: RequestContext, _request: Json) -> Json:
+        raise fault("NotImplemented", f"The twin does not implement {service}:{name}", 501)
+
+    return refuse

@@ -1,0 +1,85 @@
+"""How a CloudFormation type is made: what it honours, how it is created, updated, deleted, read.
+
+A type refuses properties that it does not name. `create`, `update` and `delete` are called again each second while
+they answer `waiting`, as on AWS until the resource is stable; the context they keep between calls is `request.custom_context`.
+"""
+
+import re
+from typing import Any, ClassVar
+
+from botocore.exceptions import ClientError
+from localstack.services.cloudformation.resource_provider import (
+    OperationStatus,
+    ProgressEvent,
+    ResourceProvider,
+    ResourceRequest,
+)
+
+from twin.services.common.api import Json, client
+from twin.services.common.schemas import schema
+
+__all__ = ["Progress", "Request", "Resource", "done", "failed", "is_missing", "tags_of", "waiting"]
+
+type Progress = ProgressEvent[Json]
+type Request = ResourceRequest[Json]
+
+
+class Resource(ResourceProvider):  # type: ignore[misc]
+    """Base of a type. TYPE: its name. REF: the property that Ref gives. HONOURED: the properties it does something with;
+    RECORDED: those that are kept and given back, but have no counterpart on one machine."""
+
+    TYPE: ClassVar[str]
+    REF: ClassVar[str]
+    HONOURED: ClassVar[frozenset[str]]
+    RECORDED: ClassVar[frozenset[str]] = frozenset()
+    SCHEMA: ClassVar[Json]
+
+    def __init_subclass__(cls, **more: Any) -> None:
+        super().__init_subclass__(**more)
+        if "TYPE" in vars(cls):
+            cls.SCHEMA = {**schema(cls.TYPE), "primaryIdentifier": [f"/properties/{cls.REF}"]}
+
+    def client(self, request: Request, service: str | None = None) -> Any:
+        """A client of the type's own service, or of another, in the stack's region."""
+        return client(service or self.service(), request.region_name)
+
+    @classmethod
+    def service(cls) -> str:
+        """botocore's name of the service, derived from TYPE."""
+        name = cls.TYPE.split("::")[1].lower()
+        return {"elasticloadbalancingv2": "elbv2", "applicationautoscaling": "application-autoscaling"}.get(name, name)
+
+    def generated_name(self, request: Request, limit: int = 63, *, lower: bool = False) -> str:
+        """The name CloudFormation would give: stack, logical id, and a suffix, the same in each call for the resource.
+
+        The suffix stays the same for ever, so that a redeployed stack finds its data again.
+        """
+        base = f"{request.stack_name}-{request.logical_resource_id}"
+        name = re.sub(r"[^A-Za-z0-9-]", "-", base)[:limit].strip("-")
+        return name.lower() if lower else name
+
+
+def done(model: Json) -> Progress:
+    """The action has ended well; `model` is what Ref and GetAtt read."""
+    return ProgressEvent(status=OperationStatus.SUCCESS, resource_model=model)
+
+
+def waiting(model: Json, **context: Any) -> Progress:
+    """Not stable yet: call again, with `context` kept."""
+    return ProgressEvent(status=OperationStatus.IN_PROGRESS, resource_model=model, custom_context=context)
+
+
+def failed(model: Json, message: str) -> Progress:
+    """The action has failed, for the reason that the stack's event shows."""
+    return ProgressEvent(status=OperationStatus.FAILED, resource_model=model, message=message)
+
+
+def is_missing(error: ClientError) -> bool:
+    """Whether the call failed because the thing is not there (any more)."""
+    code = error.response["Error"]["Code"]
+    return "NotFound" in code or code.endswith("DoesNotExist")
+
+
+def tags_of(model: Json) -> list[Json]:
+    """The Tags of a model as APIs take them, with text values."""
+    return [{"Key": str(tag["Key"]), "Value": str(tag["Value"])} for tag in model.get("Tags") or []]

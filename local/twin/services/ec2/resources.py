@@ -1,0 +1,3 @@
+from twin.services.common.resources import Resource
+
+RESOURCES: list[type[Resource]] = []
