@@ -1,3 +1,242 @@
-from twin.services.common.resources import Resource
+"""The EC2 types that core lacks or makes by half."""
 
-RESOURCES: list[type[Resource]] = []
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from twin.services.common.resources import Progress, Request, Resource, done, is_missing, tags_of
+
+_RULE = ("IpProtocol", "FromPort", "ToPort")
+_PEERS = {
+    "CidrIp": ("IpRanges", "CidrIp"),
+    "CidrIpv6": ("Ipv6Ranges", "CidrIpv6"),
+    "SourceSecurityGroupId": ("UserIdGroupPairs", "GroupId"),
+    "DestinationSecurityGroupId": ("UserIdGroupPairs", "GroupId"),
+    "SourcePrefixListId": ("PrefixListIds", "PrefixListId"),
+    "DestinationPrefixListId": ("PrefixListIds", "PrefixListId"),
+}
+_RULE_PROPERTIES = frozenset({*_RULE, *_PEERS, "GroupId", "Description"})
+
+type Json = dict[str, Any]
+
+
+def permission(rule: Json) -> Json:
+    """A template's rule as EC2's API takes it."""
+    made: Json = {"IpProtocol": str(rule["IpProtocol"])}
+    if str(rule["IpProtocol"]) != "-1":
+        made |= {name: int(rule[name]) for name in ("FromPort", "ToPort") if name in rule}
+    for name, (where, key) in _PEERS.items():
+        if rule.get(name):
+            peer = {key: rule[name]}
+            made[where] = [{**peer, "Description": rule["Description"]} if rule.get("Description") else peer]
+    return made
+
+
+class SecurityGroup(Resource):
+    """A group with the rules written in it; its own default of "everything may leave" only where none is written."""
+
+    TYPE = "AWS::EC2::SecurityGroup"
+    REF = "Id"
+    HONOURED = frozenset(
+        {"GroupName", "GroupDescription", "VpcId", "SecurityGroupIngress", "SecurityGroupEgress", "Tags"}
+    )
+
+    def create(self, request: Request) -> Progress:
+        """Make the group, then its rules."""
+        model, ec2 = request.desired_state, self.client(request)
+        named = [{"ResourceType": "security-group", "Tags": tags_of(model)}] if model.get("Tags") else []
+        made = ec2.create_security_group(
+            GroupName=model.get("GroupName") or self.generated_name(request, 255),
+            Description=model["GroupDescription"],
+            **({"VpcId": model["VpcId"]} if model.get("VpcId") else {}),
+            **({"TagSpecifications": named} if named else {}),
+        )
+        model |= {"GroupId": made["GroupId"], "Id": made["GroupId"]}
+        self._bring(ec2, model)
+        return done(model)
+
+    def update(self, request: Request) -> Progress:
+        """Bring the rules and tags to what the template says."""
+        model, before = request.desired_state, request.previous_state or {}
+        model |= {"GroupId": before["GroupId"], "Id": before["GroupId"]}
+        ec2 = self.client(request)
+        self._bring(ec2, model, before)
+        if model.get("Tags"):
+            ec2.create_tags(Resources=[model["GroupId"]], Tags=tags_of(model))
+        return done(model)
+
+    def delete(self, request: Request) -> Progress:
+        """Remove the group; one that is gone is no error."""
+        try:
+            self.client(request).delete_security_group(GroupId=request.desired_state["GroupId"])
+        except ClientError as error:
+            if not is_missing(error):
+                raise
+        return done({})
+
+    def read(self, request: Request) -> Progress:
+        """The group as EC2 has it."""
+        group = self.client(request).describe_security_groups(GroupIds=[request.desired_state["Id"]])
+        found = group["SecurityGroups"][0]
+        return done(request.desired_state | {"GroupName": found["GroupName"], "VpcId": found.get("VpcId", "")})
+
+    @staticmethod
+    def _bring(ec2: Any, model: Json, before: Json | None = None) -> None:
+        for direction, admit, revoke in (
+            ("SecurityGroupIngress", ec2.authorize_security_group_ingress, ec2.revoke_security_group_ingress),
+            ("SecurityGroupEgress", ec2.authorize_security_group_egress, ec2.revoke_security_group_egress),
+        ):
+            wanted = [permission(rule) for rule in model.get(direction) or []]
+            standing = [permission(rule) for rule in (before or {}).get(direction) or []]
+            everything = permission({"IpProtocol": "-1", "CidrIp": "0.0.0.0/0"})
+            if direction == "SecurityGroupEgress":
+                # A new group lets everything leave, until the template names what may.
+                standing = standing or [everything]
+                wanted = wanted or [everything]
+            if gone := [rule for rule in standing if rule not in wanted]:
+                revoke(GroupId=model["GroupId"], IpPermissions=[_plain(rule) for rule in gone])
+            if new := [rule for rule in wanted if rule not in standing]:
+                admit(GroupId=model["GroupId"], IpPermissions=new)
+
+
+class _Rule(Resource):
+    """A rule that stands beside its group."""
+
+    direction: str
+    REF = "Id"
+
+    def create(self, request: Request) -> Progress:
+        """Admit what the rule says."""
+        model = request.desired_state
+        made = self._call(request, "authorize", GroupId=model["GroupId"], IpPermissions=[permission(model)])
+        return done(model | {"Id": made["SecurityGroupRules"][0]["SecurityGroupRuleId"]})
+
+    def update(self, request: Request) -> Progress:
+        """Replace the rule: on AWS too all but its description is replaced."""
+        self.delete(request)
+        return self.create(request)
+
+    def delete(self, request: Request) -> Progress:
+        """Revoke the rule; one that is gone is no error."""
+        model = request.previous_state or request.desired_state
+        try:
+            self._call(request, "revoke", GroupId=model["GroupId"], IpPermissions=[_plain(permission(model))])
+        except ClientError as error:
+            if not is_missing(error):
+                raise
+        return done({})
+
+    def read(self, request: Request) -> Progress:
+        """The rule as it was admitted."""
+        return done(request.desired_state)
+
+    def _call(self, request: Request, verb: str, **parameters: Any) -> Json:
+        answer: Json = getattr(self.client(request), f"{verb}_security_group_{self.direction}")(**parameters)
+        return answer
+
+
+class SecurityGroupIngress(_Rule):
+    """What may come in to a group."""
+
+    TYPE = "AWS::EC2::SecurityGroupIngress"
+    HONOURED = _RULE_PROPERTIES - {"DestinationSecurityGroupId", "DestinationPrefixListId"}
+    direction = "ingress"
+
+
+class SecurityGroupEgress(_Rule):
+    """What may leave a group."""
+
+    TYPE = "AWS::EC2::SecurityGroupEgress"
+    HONOURED = _RULE_PROPERTIES - {"SourceSecurityGroupId", "SourcePrefixListId"}
+    direction = "egress"
+
+
+class ElasticAddress(Resource):
+    """An address that a NAT gateway holds."""
+
+    TYPE = "AWS::EC2::EIP"
+    REF = "PublicIp"
+    HONOURED = frozenset({"Domain", "Tags"})
+
+    def create(self, request: Request) -> Progress:
+        """Allocate the address."""
+        model, ec2 = request.desired_state, self.client(request)
+        made = ec2.allocate_address(Domain=model.get("Domain", "vpc"))
+        if model.get("Tags"):
+            ec2.create_tags(Resources=[made["AllocationId"]], Tags=tags_of(model))
+        return done(model | {"PublicIp": made["PublicIp"], "AllocationId": made["AllocationId"]})
+
+    def update(self, request: Request) -> Progress:
+        """Change the tags, all that can change in place."""
+        model, before = request.desired_state, request.previous_state or {}
+        if model.get("Tags"):
+            self.client(request).create_tags(Resources=[before["AllocationId"]], Tags=tags_of(model))
+        return done(model | {"PublicIp": before["PublicIp"], "AllocationId": before["AllocationId"]})
+
+    def delete(self, request: Request) -> Progress:
+        """Give the address back; one that is gone is no error."""
+        try:
+            self.client(request).release_address(AllocationId=request.desired_state["AllocationId"])
+        except ClientError as error:
+            if not is_missing(error):
+                raise
+        return done({})
+
+    def read(self, request: Request) -> Progress:
+        """The address as EC2 has it."""
+        self.client(request).describe_addresses(AllocationIds=[request.desired_state["AllocationId"]])
+        return done(request.desired_state)
+
+
+class FlowLog(Resource):
+    """A flow log, recorded only: no packet crosses a network here whose flow could be logged."""
+
+    TYPE = "AWS::EC2::FlowLog"
+    REF = "Id"
+    HONOURED = frozenset({"ResourceId", "ResourceType", "TrafficType", "LogDestinationType", "LogDestination",
+                          "LogGroupName", "DeliverLogsPermissionArn", "MaxAggregationInterval", "LogFormat"})  # fmt: skip
+    RECORDED = frozenset({"Tags"})
+
+    def create(self, request: Request) -> Progress:
+        """Record the flow log."""
+        model = request.desired_state
+        optional = ("TrafficType", "LogDestinationType", "LogDestination", "LogGroupName", "DeliverLogsPermissionArn",
+                    "MaxAggregationInterval", "LogFormat")  # fmt: skip
+        made = self.client(request).create_flow_logs(
+            ResourceIds=[model["ResourceId"]],
+            ResourceType=model["ResourceType"],
+            **{name: model[name] for name in optional if name in model},
+        )
+        if refused := made.get("Unsuccessful"):
+            raise ValueError(refused[0]["Error"]["Message"])
+        return done(model | {"Id": made["FlowLogIds"][0]})
+
+    def update(self, request: Request) -> Progress:
+        """Keep the record: only tags change in place."""
+        return done(request.desired_state | {"Id": (request.previous_state or {})["Id"]})
+
+    def delete(self, request: Request) -> Progress:
+        """Forget the flow log; one that is gone is no error."""
+        try:
+            self.client(request).delete_flow_logs(FlowLogIds=[request.desired_state["Id"]])
+        except ClientError as error:
+            if not is_missing(error):
+                raise
+        return done({})
+
+    def read(self, request: Request) -> Progress:
+        """The record."""
+        return done(request.desired_state)
+
+
+def _plain(rule: Json) -> Json:
+    """The rule without descriptions, by which EC2 does not match."""
+    return {
+        name: [{k: v for k, v in peer.items() if k != "Description"} for peer in value]
+        if isinstance(value, list)
+        else value
+        for name, value in rule.items()
+    }
+
+
+RESOURCES: list[type[Resource]] = [SecurityGroup, SecurityGroupIngress, SecurityGroupEgress, ElasticAddress, FlowLog]

@@ -1,1 +1,1 @@
-"""logs."""
+"""What core's CloudWatch Logs lacks in CloudFormation."""
