@@ -77,9 +77,7 @@ def _push(here: World, options: argparse.Namespace) -> None:
     repository = name.split("/", 1)[1]
     ecr = boto3.client("ecr", endpoint_url=here.gateway_url, region_name=here.region)
     try:
-        ecr.put_image(
-            repositoryName=repository, imageManifest=manifest, imageManifestMediaType=MANIFEST, imageTag=tag
-        )
+        ecr.put_image(repositoryName=repository, imageManifest=manifest, imageManifestMediaType=MANIFEST, imageTag=tag)
     except ClientError as error:
         if error.response["Error"]["Code"] != "ImageAlreadyExistsException":
             raise

@@ -74,5 +74,3 @@ def _argv(run: Run) -> list[str]:
 def exit_code(code: int) -> int:
     """An exit code as container engines give it: 128 and the signal's number for a process that was killed."""
     return 128 - code if code < 0 else code
-
-

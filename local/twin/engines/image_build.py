@@ -115,9 +115,7 @@ def _stages(order: Build, unfinished: Path) -> Stage:
     return stages.get(order.target or "", stage)
 
 
-def _instruction(
-    order: Build, stage: Stage, name: str, value: str, kept: set[str], stages: dict[str, Stage]
-) -> None:
+def _instruction(order: Build, stage: Stage, name: str, value: str, kept: set[str], stages: dict[str, Stage]) -> None:
     config = stage.config
     match name:
         case "ENV":

@@ -65,7 +65,7 @@ def serve(provider: Provider) -> Service:
         methods = [getattr(provider, name) for name in dir(type(provider))]
         own = {method.answers: method for method in methods if hasattr(method, "answers")}
         names = load_service(provider.service).operation_names
-        kept = {name: _ask_moto for name in provider.moto}
+        kept = dict.fromkeys(provider.moto, _ask_moto)
         refused = {name: _refusal(provider.service, name) for name in names}
         return {**refused, **kept, **own}
 

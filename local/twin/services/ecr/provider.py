@@ -1,8 +1,31 @@
-from twin.services.common.api import Provider
+"""ECR's API: what moto keeps truly is answered by it."""
+
+import base64
+from datetime import UTC, datetime, timedelta
+from typing import ClassVar
+
+from twin.core.world import world
+from twin.services.common.api import ACCOUNT, Json, Provider, RequestContext, operation
 
 
-class Slice(Provider):
-    service = "ecr"
+class Ecr(Provider):
+    """The operations that the twin does."""
+
+    service: ClassVar[str] = "ecr"
+    moto: ClassVar[tuple[str, ...]] = (
+        "CreateRepository", "DescribeRepositories", "DeleteRepository", "PutImage", "BatchGetImage", "DescribeImages",
+        "ListImages", "BatchDeleteImage", "PutImageTagMutability", "PutImageScanningConfiguration", "PutLifecyclePolicy",
+        "GetLifecyclePolicy", "DeleteLifecyclePolicy", "SetRepositoryPolicy", "GetRepositoryPolicy",
+        "DeleteRepositoryPolicy", "TagResource", "UntagResource", "ListTagsForResource",
+    )  # fmt: skip
+
+    @operation("GetAuthorizationToken")
+    def get_authorization_token(self, _context: RequestContext, _request: Json) -> Json:
+        """A token for `docker login`; the twin's image program needs none and takes any."""
+        token = base64.b64encode(b"AWS:twin").decode()
+        endpoint = f"https://{ACCOUNT}.dkr.ecr.{world().region}.amazonaws.com"
+        expires = datetime.now(UTC) + timedelta(hours=12)
+        return {"authorizationData": [{"authorizationToken": token, "expiresAt": expires, "proxyEndpoint": endpoint}]}
 
 
-PROVIDER = Slice()
+PROVIDER = Ecr()

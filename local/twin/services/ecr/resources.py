@@ -1,3 +1,81 @@
-from twin.services.common.resources import Resource
+"""ECR's CloudFormation type."""
 
-RESOURCES: list[type[Resource]] = []
+import json
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from twin.services.common.resources import Progress, Request, Resource, done, is_missing, tags_of
+
+type Json = dict[str, Any]
+
+
+class Repository(Resource):
+    """A repository. Images are not scanned and no lifecycle rule runs here: both settings are recorded."""
+
+    TYPE = "AWS::ECR::Repository"
+    REF = "RepositoryName"
+    HONOURED = frozenset({"RepositoryName", "ImageTagMutability", "EmptyOnDelete", "RepositoryPolicyText", "Tags"})
+    RECORDED = frozenset({"ImageScanningConfiguration", "LifecyclePolicy", "EncryptionConfiguration"})
+
+    def create(self, request: Request) -> Progress:
+        """Make it."""
+        model, ecr = request.desired_state, self.client(request)
+        name = model.get("RepositoryName") or self.generated_name(request, 200, lower=True)
+        made = ecr.create_repository(
+            repositoryName=name,
+            imageTagMutability=model.get("ImageTagMutability", "MUTABLE"),
+            imageScanningConfiguration={"scanOnPush": _scans(model)},
+            tags=tags_of(model),
+        )["repository"]
+        model |= {"RepositoryName": name, "Arn": made["repositoryArn"], "RepositoryUri": made["repositoryUri"]}
+        self._record(ecr, model)
+        return done(model)
+
+    def update(self, request: Request) -> Progress:
+        """Change what can be changed in place."""
+        model, before, ecr = request.desired_state, request.previous_state or {}, self.client(request)
+        model |= {name: before[name] for name in ("RepositoryName", "Arn", "RepositoryUri")}
+        ecr.put_image_tag_mutability(
+            repositoryName=model["RepositoryName"], imageTagMutability=model.get("ImageTagMutability", "MUTABLE")
+        )
+        ecr.put_image_scanning_configuration(
+            repositoryName=model["RepositoryName"], imageScanningConfiguration={"scanOnPush": _scans(model)}
+        )
+        if model.get("Tags"):
+            ecr.tag_resource(resourceArn=model["Arn"], tags=tags_of(model))
+        self._record(ecr, model)
+        return done(model)
+
+    def delete(self, request: Request) -> Progress:
+        """Remove it; with images in it only where EmptyOnDelete says so."""
+        model = request.desired_state
+        try:
+            self.client(request).delete_repository(
+                repositoryName=model["RepositoryName"], force=str(model.get("EmptyOnDelete")).lower() == "true"
+            )
+        except ClientError as error:
+            if not is_missing(error):
+                raise
+        return done({})
+
+    def read(self, request: Request) -> Progress:
+        """What the API says of it."""
+        model = request.desired_state
+        seen = self.client(request).describe_repositories(repositoryNames=[model["RepositoryName"]])["repositories"][0]
+        return done(model | {"Arn": seen["repositoryArn"], "RepositoryUri": seen["repositoryUri"]})
+
+    @staticmethod
+    def _record(ecr: Any, model: Json) -> None:
+        if text := (model.get("LifecyclePolicy") or {}).get("LifecyclePolicyText"):
+            ecr.put_lifecycle_policy(repositoryName=model["RepositoryName"], lifecyclePolicyText=text)
+        if policy := model.get("RepositoryPolicyText"):
+            text = policy if isinstance(policy, str) else json.dumps(policy)
+            ecr.set_repository_policy(repositoryName=model["RepositoryName"], policyText=text)
+
+
+def _scans(model: Json) -> bool:
+    return str((model.get("ImageScanningConfiguration") or {}).get("ScanOnPush", False)).lower() == "true"
+
+
+RESOURCES: list[type[Resource]] = [Repository]

@@ -1,3 +1,247 @@
-from twin.services.common.resources import Resource
+"""ECS's CloudFormation types."""
 
-RESOURCES: list[type[Resource]] = []
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from twin.core.timeline import emit
+from twin.services.common.resources import Progress, Request, Resource, done, failed, is_missing, waiting
+
+type Json = dict[str, Any]
+
+# Their keys are the user's own, not property names.
+_VERBATIM = {"options", "dockerLabels"}
+
+
+def lower_keys(value: Any) -> Any:
+    """Property names as the API writes them: the first letter small, the keys of free maps as they are."""
+    if isinstance(value, list):
+        return [lower_keys(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    made = {}
+    for key, one in value.items():
+        name = key[:1].lower() + key[1:]
+        made[name] = one if name in _VERBATIM else lower_keys(one)
+    return made
+
+
+class Cluster(Resource):
+    """A cluster."""
+
+    TYPE = "AWS::ECS::Cluster"
+    REF = "ClusterName"
+    HONOURED = frozenset(
+        {"ClusterName", "ClusterSettings", "CapacityProviders", "DefaultCapacityProviderStrategy", "Tags"}
+    )
+
+    def create(self, request: Request) -> Progress:
+        """Make it."""
+        model = request.desired_state
+        made = self.client(request).create_cluster(
+            clusterName=model.get("ClusterName") or self.generated_name(request, 255),
+            settings=lower_keys(model.get("ClusterSettings") or []),
+            capacityProviders=model.get("CapacityProviders") or [],
+            defaultCapacityProviderStrategy=lower_keys(model.get("DefaultCapacityProviderStrategy") or []),
+            tags=lower_keys(model.get("Tags") or []),
+        )["cluster"]
+        return done(model | {"ClusterName": made["clusterName"], "Arn": made["clusterArn"]})
+
+    def update(self, request: Request) -> Progress:
+        """Change settings and capacity providers."""
+        model, before = request.desired_state, request.previous_state or {}
+        ecs, name = self.client(request), before["ClusterName"]
+        ecs.update_cluster(cluster=name, settings=lower_keys(model.get("ClusterSettings") or []))
+        if "CapacityProviders" in model:
+            ecs.put_cluster_capacity_providers(
+                cluster=name,
+                capacityProviders=model["CapacityProviders"],
+                defaultCapacityProviderStrategy=lower_keys(model.get("DefaultCapacityProviderStrategy") or []),
+            )
+        if model.get("Tags"):
+            ecs.tag_resource(resourceArn=before["Arn"], tags=lower_keys(model["Tags"]))
+        return done(model | {"ClusterName": name, "Arn": before["Arn"]})
+
+    def delete(self, request: Request) -> Progress:
+        """Remove it, once what runs in it has gone."""
+        model = request.desired_state
+        try:
+            self.client(request).delete_cluster(cluster=model["ClusterName"])
+        except ClientError as error:
+            if "Tasks are active" in str(error):
+                return waiting(model)
+            if not is_missing(error):
+                raise
+        return done({})
+
+    def read(self, request: Request) -> Progress:
+        """What the API says of it."""
+        seen = self.client(request).describe_clusters(clusters=[request.desired_state["ClusterName"]])["clusters"][0]
+        return done(request.desired_state | {"Arn": seen["clusterArn"]})
+
+
+class CapacityProviders(Resource):
+    """Which capacity providers a cluster has."""
+
+    TYPE = "AWS::ECS::ClusterCapacityProviderAssociations"
+    REF = "Cluster"
+    HONOURED = frozenset({"Cluster", "CapacityProviders", "DefaultCapacityProviderStrategy"})
+
+    def create(self, request: Request) -> Progress:
+        """Associate them."""
+        model = request.desired_state
+        self.client(request).put_cluster_capacity_providers(
+            cluster=model["Cluster"],
+            capacityProviders=model["CapacityProviders"],
+            defaultCapacityProviderStrategy=lower_keys(model["DefaultCapacityProviderStrategy"]),
+        )
+        return done(model)
+
+    update = create
+
+    def delete(self, request: Request) -> Progress:
+        """Take them away; a cluster that is gone has none."""
+        try:
+            self.client(request).put_cluster_capacity_providers(
+                cluster=request.desired_state["Cluster"], capacityProviders=[], defaultCapacityProviderStrategy=[]
+            )
+        except ClientError as error:
+            if not is_missing(error):
+                raise
+        return done({})
+
+    def read(self, request: Request) -> Progress:
+        """What was associated."""
+        return done(request.desired_state)
+
+
+class TaskDefinition(Resource):
+    """A revision of a task definition: each change is a new one."""
+
+    TYPE = "AWS::ECS::TaskDefinition"
+    REF = "TaskDefinitionArn"
+    HONOURED = frozenset({"ContainerDefinitions", "Cpu", "ExecutionRoleArn", "Family", "Memory", "NetworkMode",
+                          "RequiresCompatibilities", "RuntimePlatform", "Tags", "TaskRoleArn", "Volumes"})  # fmt: skip
+
+    def create(self, request: Request) -> Progress:
+        """Register it."""
+        model = request.desired_state
+        wanted = lower_keys(model)
+        wanted.setdefault("family", self.generated_name(request, 255))
+        made = self.client(request).register_task_definition(**_typed(wanted))["taskDefinition"]
+        return done(model | {"TaskDefinitionArn": made["taskDefinitionArn"]})
+
+    def update(self, request: Request) -> Progress:
+        """Tags only; all else is replaced."""
+        model, before = request.desired_state, request.previous_state or {}
+        if model.get("Tags"):
+            self.client(request).tag_resource(resourceArn=before["TaskDefinitionArn"], tags=lower_keys(model["Tags"]))
+        return done(model | {"TaskDefinitionArn": before["TaskDefinitionArn"]})
+
+    def delete(self, request: Request) -> Progress:
+        """Deregister it; what runs of it goes on."""
+        self.client(request).deregister_task_definition(taskDefinition=request.desired_state["TaskDefinitionArn"])
+        return done({})
+
+    def read(self, request: Request) -> Progress:
+        """The revision, if it is there."""
+        self.client(request).describe_task_definition(taskDefinition=request.desired_state["TaskDefinitionArn"])
+        return done(request.desired_state)
+
+
+class Service(Resource):
+    """A service, created when its deployment has completed, as on AWS."""
+
+    TYPE = "AWS::ECS::Service"
+    REF = "ServiceArn"
+    HONOURED = frozenset({"AvailabilityZoneRebalancing", "CapacityProviderStrategy", "Cluster", "DeploymentConfiguration",
+                          "DeploymentController", "DesiredCount", "EnableECSManagedTags", "HealthCheckGracePeriodSeconds",
+                          "LaunchType", "LoadBalancers", "NetworkConfiguration", "PlatformVersion", "PropagateTags",
+                          "SchedulingStrategy", "ServiceName", "Tags", "TaskDefinition"})  # fmt: skip
+
+    def create(self, request: Request) -> Progress:
+        """Make it and wait for its first deployment."""
+        model, ecs = request.desired_state, self.client(request)
+        if "ServiceArn" not in model:
+            wanted = _typed(lower_keys({k: v for k, v in model.items() if k not in ("DesiredCount", "Name")}))
+            wanted.setdefault("serviceName", self.generated_name(request, 255))
+            made = ecs.create_service(**wanted, desiredCount=int(model.get("DesiredCount", 1)))["service"]
+            return waiting(model | {"ServiceArn": made["serviceArn"], "Name": made["serviceName"]})
+        return self._watch(request, model)
+
+    def update(self, request: Request) -> Progress:
+        """Change it and wait for the deployment that this begins."""
+        model, before, ecs = request.desired_state, request.previous_state or {}, self.client(request)
+        if not request.custom_context.get("asked"):
+            names = ("AvailabilityZoneRebalancing", "CapacityProviderStrategy", "DeploymentConfiguration",
+                     "HealthCheckGracePeriodSeconds", "LoadBalancers", "NetworkConfiguration", "PlatformVersion",
+                     "PropagateTags", "EnableECSManagedTags", "TaskDefinition")  # fmt: skip
+            changes = _typed(lower_keys({name: model[name] for name in names if name in model}))
+            # A count that the template leaves alone is the service's own: scaling may have changed it.
+            if model.get("DesiredCount") != before.get("DesiredCount") and "DesiredCount" in model:
+                changes["desiredCount"] = int(model["DesiredCount"])
+            ecs.update_service(cluster=model.get("Cluster"), service=before["ServiceArn"], **changes)
+            if model.get("Tags"):
+                ecs.tag_resource(resourceArn=before["ServiceArn"], tags=lower_keys(model["Tags"]))
+            return waiting(model | {"ServiceArn": before["ServiceArn"], "Name": before["Name"]}, asked=True)
+        progress = self._watch(request, model)
+        if progress.error_code:
+            return failed(before, progress.message)
+        return progress
+
+    def delete(self, request: Request) -> Progress:
+        """Drain it and wait until no task is left."""
+        model, ecs = request.desired_state, self.client(request)
+        try:
+            if not request.custom_context.get("asked"):
+                ecs.delete_service(cluster=model.get("Cluster"), service=model["ServiceArn"], force=True)
+                return waiting(model, asked=True)
+            seen = ecs.describe_services(cluster=model.get("Cluster"), services=[model["ServiceArn"]])["services"]
+        except ClientError as error:
+            if not is_missing(error):
+                raise
+            seen = []
+        return waiting(model, asked=True) if seen and seen[0]["status"] == "DRAINING" else done({})
+
+    def read(self, request: Request) -> Progress:
+        """What the API says of it."""
+        model = request.desired_state
+        seen = self.client(request).describe_services(cluster=model.get("Cluster"), services=[model["ServiceArn"]])
+        return done(model | {"DesiredCount": seen["services"][0]["desiredCount"]})
+
+    def _watch(self, request: Request, model: Json) -> Progress:
+        ecs = self.client(request)
+        seen = ecs.describe_services(cluster=model.get("Cluster"), services=[model["ServiceArn"]])["services"][0]
+        rollouts = {one["rolloutState"] for one in seen["deployments"]}
+        if "FAILED" in rollouts:
+            reason = next(one["rolloutStateReason"] for one in seen["deployments"] if one["rolloutState"] == "FAILED")
+            emit("cloudformation", request.logical_resource_id, reason)
+            progress = failed(model, "Error occurred during operation 'ECS Deployment Circuit Breaker was triggered'.")
+            progress.error_code = "NotStabilized"
+            return progress
+        return done(model) if rollouts == {"COMPLETED"} else waiting(model, asked=True)
+
+
+def _typed(request: Json) -> Json:
+    """Numbers and truth values that templates write as text, as the API takes them."""
+    numbers = {"containerPort", "hostPort", "healthCheckGracePeriodSeconds", "stopTimeout", "startTimeout", "weight", "base",
+               "maximumPercent", "minimumHealthyPercent", "interval", "timeout", "retries", "startPeriod", "softLimit",
+               "hardLimit", "memoryReservation"}  # fmt: skip
+    truths = {"essential", "readonlyRootFilesystem", "readOnly", "enable", "rollback", "enableECSManagedTags",
+              "initProcessEnabled"}  # fmt: skip
+
+    def typed(name: str, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: typed(key, one) for key, one in value.items()}
+        if isinstance(value, list):
+            return [typed(name, one) for one in value]
+        if name in numbers and isinstance(value, str):
+            return int(value)
+        if name in truths and isinstance(value, str):
+            return value.lower() == "true"
+        return value
+
+    return {name: typed(name, value) for name, value in request.items()}
+
+
+RESOURCES: list[type[Resource]] = [Cluster, CapacityProviders, TaskDefinition, Service]

@@ -1,0 +1,91 @@
+"""The awslogs driver: what a container prints becomes events of its log stream, within a second.
+
+https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using_awslogs.html
+"""
+
+import logging
+import os
+import select
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import IO
+
+from botocore.exceptions import ClientError
+
+from twin.services.common.api import client
+
+LOG = logging.getLogger(__name__)
+
+FLUSH_SECONDS = 0.5
+MOST_EVENTS = 1000
+LONGEST_EVENT = 256 * 1024 - 26
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Where a container's lines go."""
+
+    region: str
+    group: str
+    name: str
+
+    def open(self, *, create_group: bool) -> None:
+        """Make the stream; raises ClientError when the group is not there and may not be made."""
+        logs = client("logs", self.region)
+        if create_group:
+            try:
+                logs.create_log_group(logGroupName=self.group)
+            except logs.exceptions.ResourceAlreadyExistsException:
+                pass
+        try:
+            logs.create_log_stream(logGroupName=self.group, logStreamName=self.name)
+        except logs.exceptions.ResourceAlreadyExistsException:
+            pass
+
+    def put(self, lines: list[tuple[int, str]]) -> None:
+        """Append the lines, each with its time in milliseconds; a group that is gone loses them, as on AWS."""
+        events = [{"timestamp": when, "message": text[:LONGEST_EVENT]} for when, text in lines if text]
+        try:
+            if events:
+                client("logs", self.region).put_log_events(
+                    logGroupName=self.group, logStreamName=self.name, logEvents=events
+                )
+        except ClientError as error:
+            LOG.warning("log stream %s: %s", self.name, error)
+
+
+class Pump:
+    """Reads a container's output until it ends and hands its lines on, in batches."""
+
+    def __init__(self, output: IO[bytes], put: Callable[[list[tuple[int, str]]], None]) -> None:
+        self._output = output
+        self._put = put
+        self._thread = threading.Thread(target=self._run, name="awslogs", daemon=True)
+        self._thread.start()
+
+    def finish(self, timeout: float = 2) -> None:
+        """Wait until what the ended container printed has been handed on."""
+        self._thread.join(timeout)
+
+    def _run(self) -> None:
+        descriptor = self._output.fileno()
+        rest, waiting, flushed = b"", [], time.monotonic()
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        while True:
+            ready = poll.poll(FLUSH_SECONDS * 1000)
+            data = os.read(descriptor, 65536) if ready else b""
+            if ready and not data:
+                break
+            *lines, rest = (rest + data).split(b"\n")
+            now = int(time.time() * 1000)
+            waiting += [(now, line.decode(errors="replace").rstrip("\r")) for line in lines]
+            if waiting and (time.monotonic() - flushed > FLUSH_SECONDS or len(waiting) >= MOST_EVENTS):
+                self._put(waiting)
+                waiting, flushed = [], time.monotonic()
+        if rest:
+            waiting.append((int(time.time() * 1000), rest.decode(errors="replace")))
+        self._put(waiting)
+        self._output.close()
