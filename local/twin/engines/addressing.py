@@ -40,7 +40,7 @@ _MAPPED = b"\0" * 10 + b"\xff\xff"
 
 @dataclass(frozen=True)
 class Place:
-    """Where a container is. address: its loopback address. outside: endpoints on 127.0.0.1 that stay reachable, ports."""
+    """Where a container is. address: its loopback address. outside: ports of 127.0.0.1 that it reaches."""
 
     address: str
     outside: frozenset[int]

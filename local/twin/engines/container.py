@@ -1,4 +1,4 @@
-"""A container without a container engine: the command of a process image, at an address of its own, as a process group."""
+"""A container without a container engine: a process group that runs an image's command at an address of its own."""
 
 import socket
 import subprocess

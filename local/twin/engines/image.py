@@ -1,4 +1,4 @@
-"""A process image: the files of a container image's last stage and how its program is started, on this machine's system.
+"""A process image: the files of a container image's last stage and how its program is started, on this machine.
 
 It lies in the store under its digest: `config.json`, in the words of the OCI image configuration, and `rootfs/`, which
 holds what the Dockerfile put there. What the base image would bring, this machine brings: a path that is not in

@@ -1,8 +1,8 @@
 """Makes a process image from a Dockerfile, without a container engine.
 
 COPY, ADD of files, WORKDIR, ENV, ARG, USER, EXPOSE, LABEL, STOPSIGNAL, CMD, ENTRYPOINT do what they say. Of RUN only
-dependency steps of Python are done (`uv venv`, `uv pip sync`, `uv pip install`, `pip install`, `python -m venv`), into an
-environment that is shared by all images with the same requirements; every other RUN is skipped and reported.
+dependency steps of Python are done (`uv venv`, `uv pip sync`, `uv pip install`, `pip install`, `python -m venv`), into
+an environment that all images with the same requirements share; every other RUN is skipped and reported.
 """
 
 import hashlib
@@ -59,7 +59,10 @@ class Stage:
 
 @dataclass(frozen=True)
 class Build:
-    """What to build. context: the folder. dockerfile: its file. arguments: of --build-arg. target: the stage, else the last."""
+    """What to build.
+
+    context: the folder. dockerfile: its file. arguments: of --build-arg. target: the stage, else the last one.
+    """
 
     here: World
     context: Path
@@ -88,8 +91,8 @@ def _stages(order: Build, unfinished: Path) -> Stage:
     parser = DockerfileParser(
         fileobj=io.BytesIO(order.dockerfile.read_bytes()), env_replace=True, build_args=order.arguments
     )
-    kept = _context_files(order)
-    stages: dict[str, Stage] = {}
+    making = _Making(order, _context_files(order), {})
+    stages = making.stages
     stage: Stage | None = None
     for number, context in enumerate(parser.structure):
         name, line, value = context["instruction"], context["startline"] + 1, context["value"]
@@ -107,7 +110,7 @@ def _stages(order: Build, unfinished: Path) -> Stage:
             if stage is None:
                 raise BuildError(f"line {line}: {name} before FROM")
             try:
-                _instruction(order, stage, name, value, kept, stages)
+                _instruction(making, stage, name, value)
             except BuildError as error:
                 raise BuildError(f"{order.dockerfile.name} line {line}: {error}") from None
     if stage is None:
@@ -115,37 +118,55 @@ def _stages(order: Build, unfinished: Path) -> Stage:
     return stages.get(order.target or "", stage)
 
 
-def _instruction(order: Build, stage: Stage, name: str, value: str, kept: set[str], stages: dict[str, Stage]) -> None:
+@dataclass(frozen=True)
+class _Making:
+    """What the instructions of one build share: its order, the context's files, the stages made so far."""
+
+    order: Build
+    kept: set[str]
+    stages: dict[str, Stage]
+
+
+def _instruction(making: _Making, stage: Stage, name: str, value: str) -> None:
+    match name:
+        case "COPY" | "ADD":
+            _copy(making, stage, shlex.split(_substituted(value, stage)))
+        case "RUN":
+            _run(making.order, stage, value)
+        case "WORKDIR":
+            stage.config["WorkingDir"] = os.path.normpath(
+                os.path.join(stage.config["WorkingDir"], _substituted(value, stage))
+            )
+            stage.path(".").mkdir(parents=True, exist_ok=True)
+        case "ARG":
+            key, _, default = value.partition("=")
+            stage.arguments[key.strip()] = making.order.arguments.get(key.strip(), default.strip("\"'"))
+        case "ENV" | "CMD" | "ENTRYPOINT" | "USER" | "EXPOSE" | "STOPSIGNAL":
+            _configure(stage, name, value)
+        case _ if name not in _RECORDED:
+            raise BuildError(f"the twin cannot do {name}")
+
+
+def _configure(stage: Stage, name: str, value: str) -> None:
     config = stage.config
     match name:
         case "ENV":
             for key, text in _pairs(value):
-                config["Env"] = [e for e in config["Env"] if not e.startswith(f"{key}=")] + [
-                    f"{key}={_substituted(text, stage)}"
-                ]
-        case "ARG":
-            key, _, default = value.partition("=")
-            stage.arguments[key.strip()] = order.arguments.get(key.strip(), default.strip("\"'"))
-        case "WORKDIR":
-            config["WorkingDir"] = os.path.normpath(os.path.join(config["WorkingDir"], _substituted(value, stage)))
-            stage.path(".").mkdir(parents=True, exist_ok=True)
-        case "COPY" | "ADD":
-            _copy(order, stage, shlex.split(_substituted(value, stage)), kept, stages)
-        case "RUN":
-            _run(order, stage, value)
+                kept = [entry for entry in config["Env"] if not entry.startswith(f"{key}=")]
+                config["Env"] = [*kept, f"{key}={_substituted(text, stage)}"]
         case "CMD" | "ENTRYPOINT":
             config["Cmd" if name == "CMD" else "Entrypoint"] = _form(value)
         case "USER":
             config["User"] = value
         case "EXPOSE":
-            config.setdefault("ExposedPorts", {}).update({p if "/" in p else f"{p}/tcp": {} for p in value.split()})
+            ports: Json = {port if "/" in port else f"{port}/tcp": {} for port in value.split()}
+            config.setdefault("ExposedPorts", {}).update(ports)
         case "STOPSIGNAL":
             config["StopSignal"] = value
-        case _ if name not in _RECORDED:
-            raise BuildError(f"the twin cannot do {name}")
 
 
-def _copy(order: Build, stage: Stage, words: list[str], kept: set[str], stages: dict[str, Stage]) -> None:
+def _copy(making: _Making, stage: Stage, words: list[str]) -> None:
+    order, kept, stages = making.order, making.kept, making.stages
     flags = dict(word[2:].partition("=")[::2] for word in words if word.startswith("--"))
     *sources, target = [word for word in words if not word.startswith("--")]
     if strange := set(flags) - {"from", "chown", "chmod", "link"}:
@@ -163,7 +184,7 @@ def _copy(order: Build, stage: Stage, words: list[str], kept: set[str], stages: 
             raise BuildError(f"{source} is not there")
         into = target.endswith("/") or len(sources) > 1 or len(found) > 1 or stage.path(target).is_dir()
         for path in map(Path, found):
-            wanted = (lambda p: True) if origin else (lambda p: str(p.relative_to(order.context)) in kept)
+            wanted = (lambda _: True) if origin else (lambda p: str(p.relative_to(order.context)) in kept)
             destination = stage.path(target) / path.name if into and not path.is_dir() else stage.path(target)
             if not _copy_tree(path, destination, wanted):
                 raise BuildError(f"{source} is left out by .dockerignore")

@@ -7,7 +7,7 @@ from localstack.utils.catalog.common import (
 )
 
 
-class Catalogue(CatalogPlugin):  # type: ignore[misc]
+class Catalogue(CatalogPlugin):
     """Replaces the catalogue that LocalStack would fetch from its maker's host.
 
     It takes the name under which LocalStack looks first.
@@ -19,7 +19,10 @@ class Catalogue(CatalogPlugin):  # type: ignore[misc]
         """No opinion: each service answers for itself."""
 
     def get_cloudformation_resource_status(
-        self, resource_name: str, service_name: str, is_pro_resource: bool = False
+        self,
+        resource_name: str,
+        service_name: str,  # noqa: ARG002 - LocalStack's signature
+        is_pro_resource: bool = False,  # noqa: ARG002
     ) -> CloudFormationResourcesSupportAtRuntime | CloudFormationResourcesSupportInLatest:
         """AVAILABLE for a type that somebody here makes, else NOT_SUPPORTED."""
         from twin.services.cloudformation.registry import available  # noqa: PLC0415 - LocalStack loads this at start

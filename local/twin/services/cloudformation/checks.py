@@ -63,14 +63,14 @@ def _knowing_intrinsics(keyword: str) -> Any:
     return wrapped
 
 
-def _required(validator: Any, names: list[str], instance: Any, described: Json) -> Iterator[ValidationError]:
+def _required(_validator: Any, names: list[str], instance: Any, _described: Json) -> Iterator[ValidationError]:
     if isinstance(instance, dict) and not is_intrinsic(instance):
         for name in names:
             if name not in instance:
                 yield ValidationError(f"{name} is required")
 
 
-def _closed(validator: Any, allowed: Any, instance: Any, described: Json) -> Iterator[ValidationError]:
+def _closed(_validator: Any, allowed: Any, instance: Any, described: Json) -> Iterator[ValidationError]:
     if allowed is False and isinstance(instance, dict) and not is_intrinsic(instance):
         for name in sorted(set(instance) - set(described.get("properties", {}))):
             if not described.get("patternProperties"):

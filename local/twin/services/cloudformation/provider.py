@@ -9,7 +9,7 @@ from twin.services.cloudformation.checks import complaints
 from twin.services.cloudformation.registry import install, own
 
 
-class CloudFormation(CloudformationProviderV2):  # type: ignore[misc]
+class CloudFormation(CloudformationProviderV2):
     """Refuses a change set whose properties AWS would refuse, or with which the twin would do nothing."""
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""How a slice serves an AWS API: its own operations, those that moto may keep for it, and a refusal by name for the rest.
+"""How a slice serves an AWS API: its own operations, those that moto keeps, and a refusal by name for the rest.
 
 A provider names its service and marks a method per operation::
 
@@ -41,7 +41,7 @@ __all__ = [
 ]
 
 
-class Provider(ServiceLifecycleHook):  # type: ignore[misc]
+class Provider(ServiceLifecycleHook):
     """Base of a slice's API. `service` is botocore's name, `moto` the operations that moto keeps as pure records."""
 
     service: ClassVar[str]

@@ -1,7 +1,7 @@
 """How a CloudFormation type is made: what it honours, how it is created, updated, deleted, read.
 
 A type refuses properties that it does not name. `create`, `update` and `delete` are called again each second while
-they answer `waiting`, as on AWS until the resource is stable; the context they keep between calls is `request.custom_context`.
+they answer `waiting`, as on AWS until the resource is stable; what they keep meanwhile is `request.custom_context`.
 """
 
 import re
@@ -24,9 +24,12 @@ type Progress = ProgressEvent[Json]
 type Request = ResourceRequest[Json]
 
 
-class Resource(ResourceProvider):  # type: ignore[misc]
-    """Base of a type. TYPE: its name. REF: the property that Ref gives. HONOURED: the properties it does something with;
-    RECORDED: those that are kept and given back, but have no counterpart on one machine."""
+class Resource(ResourceProvider):
+    """Base of a type.
+
+    TYPE: its name. REF: the property that Ref gives. HONOURED: the properties with which it does something.
+    RECORDED: those that are kept and given back, but have no counterpart on one machine.
+    """
 
     TYPE: ClassVar[str]
     REF: ClassVar[str]

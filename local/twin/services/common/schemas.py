@@ -1,4 +1,4 @@
-"""AWS's published schemas of CloudFormation types, as cfn-lint ships them; read one by one, without importing cfn-lint."""
+"""AWS's published schemas of CloudFormation types, from cfn-lint's files, read one by one without importing it."""
 
 import json
 import re

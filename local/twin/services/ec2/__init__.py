@@ -1,1 +1,1 @@
-"""What core's EC2 lacks in CloudFormation: groups with their rules, rules of their own, elastic addresses, flow logs."""
+"""What core's EC2 lacks in CloudFormation: groups with their rules, single rules, elastic addresses, flow logs."""

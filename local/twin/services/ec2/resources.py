@@ -194,7 +194,8 @@ class FlowLog(Resource):
     TYPE = "AWS::EC2::FlowLog"
     REF = "Id"
     HONOURED = frozenset({"ResourceId", "ResourceType", "TrafficType", "LogDestinationType", "LogDestination",
-                          "LogGroupName", "DeliverLogsPermissionArn", "MaxAggregationInterval", "LogFormat"})  # fmt: skip
+                          "LogGroupName", "DeliverLogsPermissionArn", "MaxAggregationInterval",
+                          "LogFormat"})  # fmt: skip
     RECORDED = frozenset({"Tags"})
 
     def create(self, request: Request) -> Progress:

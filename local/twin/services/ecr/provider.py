@@ -1,11 +1,20 @@
 """ECR's API: what moto keeps truly is answered by it."""
 
 import base64
+import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
 from twin.core.world import world
-from twin.services.common.api import ACCOUNT, Json, Provider, RequestContext, operation
+from twin.services.common.api import (
+    ACCOUNT,
+    Json,
+    Provider,
+    RequestContext,
+    call_moto_with_request,
+    fault,
+    operation,
+)
 
 
 class Ecr(Provider):
@@ -13,11 +22,21 @@ class Ecr(Provider):
 
     service: ClassVar[str] = "ecr"
     moto: ClassVar[tuple[str, ...]] = (
-        "CreateRepository", "DescribeRepositories", "DeleteRepository", "PutImage", "BatchGetImage", "DescribeImages",
-        "ListImages", "BatchDeleteImage", "PutImageTagMutability", "PutImageScanningConfiguration", "PutLifecyclePolicy",
+        "CreateRepository", "DescribeRepositories", "DeleteRepository", "BatchGetImage", "DescribeImages",
+        "ListImages", "BatchDeleteImage", "PutImageTagMutability", "PutImageScanningConfiguration",
+        "PutLifecyclePolicy",
         "GetLifecyclePolicy", "DeleteLifecyclePolicy", "SetRepositoryPolicy", "GetRepositoryPolicy",
         "DeleteRepositoryPolicy", "TagResource", "UntagResource", "ListTagsForResource",
     )  # fmt: skip
+
+    @operation("PutImage")
+    def put_image(self, context: RequestContext, request: Json) -> Json:
+        """Keep a manifest under its own digest, which a client may name but not choose."""
+        digest = f"sha256:{hashlib.sha256(request['imageManifest'].encode()).hexdigest()}"
+        if request.get("imageDigest") not in (None, digest):
+            raise fault("ImageDigestDoesNotMatchException", "The image digest does not match the image manifest.")
+        answer: Json = call_moto_with_request(context, {**request, "imageDigest": digest})
+        return answer
 
     @operation("GetAuthorizationToken")
     def get_authorization_token(self, _context: RequestContext, _request: Json) -> Json:

@@ -1,1 +1,1 @@
-"""ECS on Fargate: task definitions, services and tasks; every container is a process group at the task's own address."""
+"""ECS on Fargate: definitions, services and tasks; a container is a process group at its task's own address."""

@@ -3,6 +3,7 @@
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using_awslogs.html
 """
 
+import contextlib
 import logging
 import os
 import select
@@ -35,14 +36,10 @@ class Stream:
         """Make the stream; raises ClientError when the group is not there and may not be made."""
         logs = client("logs", self.region)
         if create_group:
-            try:
+            with contextlib.suppress(logs.exceptions.ResourceAlreadyExistsException):
                 logs.create_log_group(logGroupName=self.group)
-            except logs.exceptions.ResourceAlreadyExistsException:
-                pass
-        try:
+        with contextlib.suppress(logs.exceptions.ResourceAlreadyExistsException):
             logs.create_log_stream(logGroupName=self.group, logStreamName=self.name)
-        except logs.exceptions.ResourceAlreadyExistsException:
-            pass
 
     def put(self, lines: list[tuple[int, str]]) -> None:
         """Append the lines, each with its time in milliseconds; a group that is gone loses them, as on AWS."""

@@ -12,7 +12,7 @@ from twin.services.ecs.models import Rollout, StopCode
 
 @dataclass(frozen=True)
 class TaskSeen:
-    """A task that is not wanted stopped. healthy: running, and in the balancer's eyes well; unhealthy: known not to be."""
+    """A task that is wanted. healthy: running, and in the balancer's eyes well; unhealthy: known not to be."""
 
     arn: str
     deployment: str

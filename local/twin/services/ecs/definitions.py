@@ -25,7 +25,8 @@ DONE = {
 CONTAINER_DONE = {
     "name", "image", "cpu", "memory", "memoryReservation", "portMappings", "essential", "entryPoint", "command",
     "environment", "mountPoints", "volumesFrom", "secrets", "stopTimeout", "workingDirectory", "logConfiguration",
-    "readonlyRootFilesystem", "user", "dependsOn", "startTimeout", "healthCheck", "linuxParameters", "ulimits", "systemControls",
+    "readonlyRootFilesystem", "user", "dependsOn", "startTimeout", "healthCheck", "linuxParameters", "ulimits",
+    "systemControls",
 }  # fmt: skip
 LOG_OPTIONS = {
     "awslogs-group", "awslogs-region", "awslogs-stream-prefix", "awslogs-create-group", "mode", "max-buffer-size",

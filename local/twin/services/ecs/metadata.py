@@ -61,7 +61,7 @@ def _metadata(_request: Request, *_: object, task: str, container: str) -> Respo
     return _json(_container(seen, *found)) if found and seen else _json({"error": "no such container"}, 404)
 
 
-def _task_metadata(_request: Request, *_: object, task: str, container: str) -> Response:
+def _task_metadata(_request: Request, *_: object, task: str, **_more: object) -> Response:
     found = _find(task)
     if found is None:
         return _json({"error": "no such task"}, 404)

@@ -190,7 +190,7 @@ class Service:
         return next((one for one in self.deployments if one.id == deployment_id), None)
 
 
-class EcsStore(BaseStore):  # type: ignore[misc]
+class EcsStore(BaseStore):
     """All of a region."""
 
     clusters: dict[str, Cluster] = LocalAttribute(default=dict)

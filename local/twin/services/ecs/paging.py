@@ -8,7 +8,7 @@ type Json = dict[str, Any]
 
 
 def page(key: str, names: list[str], request: Json, size: int = 100) -> Json:
-    """One page of `names` under `key`, at most maxResults of the request, with the token of the next where there is one."""
+    """One page of `names` under `key`, at most the request's maxResults, with the token of the next if there is one."""
     try:
         first = int(request.get("nextToken") or 0)
     except ValueError:

@@ -22,7 +22,8 @@ SERVICE_DONE = {
 UPDATE_DONE = (SERVICE_DONE | {"service", "forceNewDeployment"}) - {"tags", "schedulingStrategy", "clientToken"}
 TASK_DONE = {
     "cluster", "count", "taskDefinition", "launchType", "capacityProviderStrategy", "networkConfiguration", "overrides",
-    "startedBy", "group", "tags", "clientToken", "platformVersion", "enableECSManagedTags", "propagateTags", "referenceId",
+    "startedBy", "group", "tags", "clientToken", "platformVersion", "enableECSManagedTags", "propagateTags",
+    "referenceId",
 }  # fmt: skip
 OVERRIDES_DONE = {"containerOverrides", "taskRoleArn", "executionRoleArn"}
 # What a deployment carries: changed, it is a new deployment.
@@ -141,8 +142,8 @@ def new_tasks(kept: EcsStore, request: Json, region: str) -> list[Task]:
 
 
 def _deployment_configuration(given: Json) -> Json:
-    only("ecs", "deploymentConfiguration", given, ("deploymentCircuitBreaker", "maximumPercent", "minimumHealthyPercent",
-                                                   "alarms", "strategy", "bakeTimeInMinutes"))  # fmt: skip
+    honoured = ("deploymentCircuitBreaker", "maximumPercent", "minimumHealthyPercent", "alarms", "strategy")
+    only("ecs", "deploymentConfiguration", given, honoured)
     if (given.get("alarms") or {}).get("enable"):
         raise client_error("The twin does not do deployment alarms.")
     if given.get("strategy", "ROLLING") != "ROLLING":

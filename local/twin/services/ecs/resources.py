@@ -154,9 +154,10 @@ class Service(Resource):
 
     TYPE = "AWS::ECS::Service"
     REF = "ServiceArn"
-    HONOURED = frozenset({"AvailabilityZoneRebalancing", "CapacityProviderStrategy", "Cluster", "DeploymentConfiguration",
-                          "DeploymentController", "DesiredCount", "EnableECSManagedTags", "HealthCheckGracePeriodSeconds",
-                          "LaunchType", "LoadBalancers", "NetworkConfiguration", "PlatformVersion", "PropagateTags",
+    HONOURED = frozenset({"AvailabilityZoneRebalancing", "CapacityProviderStrategy", "Cluster", "DesiredCount",
+                          "DeploymentConfiguration", "DeploymentController", "EnableECSManagedTags",
+                          "HealthCheckGracePeriodSeconds", "LaunchType", "LoadBalancers", "NetworkConfiguration",
+                          "PlatformVersion", "PropagateTags",
                           "SchedulingStrategy", "ServiceName", "Tags", "TaskDefinition"})  # fmt: skip
 
     def create(self, request: Request) -> Progress:
@@ -224,9 +225,9 @@ class Service(Resource):
 
 def _typed(request: Json) -> Json:
     """Numbers and truth values that templates write as text, as the API takes them."""
-    numbers = {"containerPort", "hostPort", "healthCheckGracePeriodSeconds", "stopTimeout", "startTimeout", "weight", "base",
-               "maximumPercent", "minimumHealthyPercent", "interval", "timeout", "retries", "startPeriod", "softLimit",
-               "hardLimit", "memoryReservation"}  # fmt: skip
+    numbers = {"containerPort", "hostPort", "healthCheckGracePeriodSeconds", "stopTimeout", "startTimeout", "weight",
+               "base", "maximumPercent", "minimumHealthyPercent", "interval", "timeout", "retries", "startPeriod",
+               "softLimit",                "hardLimit", "memoryReservation"}  # fmt: skip
     truths = {"essential", "readonlyRootFilesystem", "readOnly", "enable", "rollback", "enableECSManagedTags",
               "initProcessEnabled"}  # fmt: skip
 

@@ -47,6 +47,15 @@ class Running:
     stopped: threading.Event = field(default_factory=threading.Event)
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """What a container is started with, once its image and its secrets are there."""
+
+    image: Image
+    environment: dict[str, str]
+    region: str
+
+
 def launch(task: Task, definition: Definition, running: Running, register: Callable[[Task], None], region: str) -> None:
     """Bring the task to RUNNING, or to wanted-stopped with AWS's reason; `register` makes it a target."""
     try:
@@ -62,7 +71,7 @@ def launch(task: Task, definition: Definition, running: Running, register: Calla
             return
         _become(task, TaskStatus.ACTIVATING)
         for described, one in zip(definition.containers, task.containers, strict=True):
-            _start(task, described, one, images[one.name], environments[one.name], running, region)
+            _start(task, described, one, running, Prepared(images[one.name], environments[one.name], region))
         time.sleep(ACTIVATING_SECONDS)
         if _ended(task, running):
             return
@@ -190,25 +199,18 @@ def _environment(task: Task, described: Json, region: str) -> dict[str, str]:
         raise StartError(f"ResourceInitializationError: {error}") from error
 
 
-def _start(
-    task: Task,
-    described: Json,
-    one: Container,
-    image: Image,
-    environment: dict[str, str],
-    running: Running,
-    region: str,
-) -> None:
-    stream = _stream(task, described, region)
+def _start(task: Task, described: Json, one: Container, running: Running, prepared: Prepared) -> None:
+    """Start one container and let its output flow to its log stream."""
+    stream = _stream(task, described, prepared.region)
     override: Json = next((o for o in task.overrides.get("containerOverrides") or [] if o.get("name") == one.name), {})
     run = engine.Run(
         name=f"{task.id}-{one.name}",
-        image=image,
+        image=prepared.image,
         address=loopback(task.ip),
         entrypoint=described.get("entryPoint"),
         command=override.get("command") or described.get("command"),
         directory=described.get("workingDirectory"),
-        environment=environment,
+        environment=prepared.environment,
         outside=frozenset({world().gateway_port}),
     )
     try:
@@ -217,7 +219,7 @@ def _start(
         one.reason = f"CannotStartContainerError: {error}"
         raise StartError(one.reason) from error
     assert process.stdout is not None
-    running.processes[one.name], running.signals[one.name] = process, image.stop_signal
+    running.processes[one.name], running.signals[one.name] = process, prepared.image.stop_signal
     running.pumps[one.name] = Pump(process.stdout, stream.put if stream else lambda _: None)
     with LOCK:
         one.pid, one.status = process.pid, TaskStatus.RUNNING

@@ -33,7 +33,7 @@ def resolve(secrets: list[dict[str, Any]], region: str) -> dict[str, str]:
 def _from_secrets_manager(source: str, region: str, texts: dict[str, str]) -> str:
     parts = source.split(":")
     arn = ":".join(parts[:_PARTS_OF_ARN])
-    key, stage, version = (parts[_PARTS_OF_ARN:] + ["", "", ""])[:3]
+    key, stage, version = [*parts[_PARTS_OF_ARN:], "", "", ""][:3]
     which = {name: value for name, value in (("VersionStage", stage), ("VersionId", version)) if value}
     cached = f"{arn}:{stage}:{version}"
     if cached not in texts:
