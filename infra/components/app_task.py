@@ -1,4 +1,4 @@
-"""The app as a task: image by digest, configuration in plain sight, secrets injected, two roles with no more than they need."""
+"""The app as a task: image by digest, plain configuration, injected secrets, two roles with no more than they need."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

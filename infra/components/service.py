@@ -1,4 +1,4 @@
-"""The service: tasks over the zones behind the load balancer, replaced without a failed request, rolled back when they fail."""
+"""The service: tasks over the zones behind the balancer, replaced without a failed request, rolled back on failure."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_ec2 as ec2
