@@ -4,6 +4,7 @@ InfraError
 ├── SettingsError   an environment is unknown or lacks something it must have
 ├── SynthError      the templates could not be written
 └── DeployError     a deployment cannot start or has failed
+    └── Interrupted the user ended it
 """
 
 
@@ -21,3 +22,7 @@ class SynthError(InfraError):
 
 class DeployError(InfraError):
     """A deployment cannot start, or has failed; the text names the resource and the reason."""
+
+
+class Interrupted(DeployError):  # noqa: N818  # it reads as what happened
+    """The user ended the deployment; what was begun at AWS goes on there."""
