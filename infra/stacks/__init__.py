@@ -1,0 +1,1 @@
+"""The stacks: they compose components and name outputs, and decide nothing."""
