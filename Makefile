@@ -23,7 +23,9 @@ check: ## lint, types, import rules
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy --python-executable local/.venv/bin/python local/twin
-	PYTHONPATH=local .venv/bin/lint-imports
+	.venv/bin/mypy --python-executable .venv/bin/python app/duet
+	PYTHONPATH=app:local .venv/bin/lint-imports
 
 test: check ## all checks
 	@local/.venv/bin/python -m pytest tests/twin
+	@.venv/bin/python -m pytest tests/unit

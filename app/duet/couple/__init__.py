@@ -1,0 +1,1 @@
+"""Two people become a couple by an invite code."""

@@ -1,0 +1,1 @@
+"""The mood of the day, shown to the partner."""

@@ -1,0 +1,1 @@
+"""One photo for two, in a private bucket: the browser uploads and reads it with presigned addresses."""

@@ -1,0 +1,163 @@
+"""A real database and cache, an app on them, and people who use it."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import boto3
+import psycopg
+import pytest
+import redis
+from duet import create_app
+from duet.settings import from_environment
+from flask import Flask
+from flask.testing import FlaskClient
+from moto import mock_aws
+from werkzeug.test import TestResponse
+
+from tests.unit.app.engines import ROOT, Servers, running
+
+ORIGIN = "https://duet.localhost"
+PASSWORD = "a short sentence"
+_TOKEN = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    """PostgreSQL over verified TLS, migrated as a deployment does it, and Valkey with a password."""
+    with running(tmp_path_factory.mktemp("engines")) as servers:
+        migrate(servers.environment)
+        yield servers
+
+
+def migrate(environment: dict[str, str], target: str = "head") -> subprocess.CompletedProcess[str]:
+    """Run the migration command as the one-off task does."""
+    return subprocess.run(
+        [sys.executable, "-m", "alembic", "upgrade", target],
+        cwd=ROOT / "app",
+        env={"PATH": os.environ["PATH"], **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+
+
+@pytest.fixture
+def database(servers: Servers) -> Iterator[psycopg.Connection]:
+    """A connection of the test's own; afterwards all tables are empty."""
+    given = servers.environment
+    with psycopg.connect(
+        host=given["DATABASE_HOST"],
+        port=given["DATABASE_PORT"],
+        dbname=given["DATABASE_NAME"],
+        user=given["DATABASE_USER"],
+        password=given["DATABASE_PASSWORD"],
+        sslmode="verify-full",
+        sslrootcert=given["PGSSLROOTCERT"],
+        autocommit=True,
+    ) as connection:
+        yield connection
+        connection.execute("truncate person, couple restart identity cascade")
+
+
+@pytest.fixture
+def store(servers: Servers) -> Iterator[redis.Redis]:
+    """The cache as the test sees it; afterwards it is empty."""
+    with redis.Redis(port=servers.redis_port, password="test-token", decode_responses=True) as client:
+        yield client
+        client.flushall()
+
+
+@pytest.fixture
+def aws(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """S3 and SES as moto plays them, with the buckets and the sender that a deployment makes."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    with mock_aws():
+        s3 = boto3.client("s3", region_name="ap-northeast-2")
+        for bucket in ("duet-test-media", "duet-test-static"):
+            s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "ap-northeast-2"})
+        boto3.client("ses", region_name="ap-northeast-2").verify_email_identity(EmailAddress="hello@duet.localhost")
+        yield
+
+
+MakeApp = Callable[..., Flask]
+
+
+@pytest.fixture
+def make_app(servers: Servers, database: psycopg.Connection, store: redis.Redis, aws: None) -> MakeApp:
+    """Make an app; keyword arguments change its environment."""
+
+    def make(**changes: str) -> Flask:
+        return create_app(from_environment({**servers.environment, **changes}))
+
+    return make
+
+
+@pytest.fixture
+def app(make_app: MakeApp) -> Flask:
+    """The app as it is deployed, but for its servers."""
+    return make_app()
+
+
+@dataclass
+class Browser:
+    """Somebody at a browser: keeps cookies, sends forms with the token of the page they are on."""
+
+    client: FlaskClient
+
+    def get(self, path: str, **more: object) -> TestResponse:
+        """Open a page."""
+        return self.client.get(path, base_url=ORIGIN, **more)  # type: ignore[arg-type]
+
+    def token(self, page: str = "/log-in") -> str:
+        """The token that the forms of a page carry."""
+        found = _TOKEN.search(self.get(page, follow_redirects=True).text)
+        assert found, f"{page} has no form"
+        return found[1]
+
+    def send(self, path: str, **fields: str) -> TestResponse:
+        """Send a form and stay on what it answers."""
+        fields["csrf_token"] = self.token()
+        return self.client.post(path, data=fields, base_url=ORIGIN, headers={"Referer": f"{ORIGIN}/"})
+
+    def say(self, path: str, **values: object) -> TestResponse:
+        """Send JSON as the page's script does."""
+        headers = {"Referer": f"{ORIGIN}/", "X-CSRFToken": self.token(), "Accept": "application/json"}
+        return self.client.post(path, json=values, base_url=ORIGIN, headers=headers)
+
+    def sign_up(self, name: str) -> "Browser":
+        """Make an account called `name`."""
+        answer = self.send("/sign-up", name=name, email=f"{name}@example.org", password=PASSWORD)
+        assert answer.status_code == 302, answer.text
+        return self
+
+    def code(self) -> str:
+        """Ask for an invite code."""
+        self.send("/pair/invite")
+        found = re.search(r"data-code>([^<]+)<", self.get("/pair").text)
+        assert found
+        return found[1]
+
+
+NewBrowser = Callable[[], Browser]
+
+
+@pytest.fixture
+def browser(app: Flask) -> NewBrowser:
+    """Make somebody at a browser who is known to nobody yet."""
+    return lambda: Browser(app.test_client())
+
+
+@pytest.fixture
+def two(browser: NewBrowser) -> tuple[Browser, Browser]:
+    """A couple, each at a browser of their own."""
+    mina, jun = browser().sign_up("mina"), browser().sign_up("jun")
+    answer = jun.send("/pair/accept", code=mina.code())
+    assert answer.status_code == 302, answer.text
+    return mina, jun
