@@ -30,19 +30,33 @@ def twin_ready() -> None:
     say_ready()
 
 
+@hooks.on_infra_start(priority=-50)
+def twin_restore() -> None:
+    """After LocalStack's own start: bring back what the control plane knew."""
+    from twin.persistence.install import install
+    from twin.persistence.snapshot import restore
+
+    install()
+    restore()
+
+
 @hooks.on_infra_ready(priority=-50)
 def twin_controllers() -> None:
     """After LocalStack is up: start every slice's controller."""
+    from twin.persistence.snapshot import start
     from twin.services.slices import start_controllers
 
     start_controllers()
+    start()
 
 
-@hooks.on_infra_shutdown(priority=-50)
+@hooks.on_infra_shutdown(priority=100)
 def twin_stop() -> None:
-    """Before LocalStack goes: end in order what the controllers run."""
+    """Before LocalStack goes: write down what it knows, and end in order what the controllers run."""
+    from twin.persistence.snapshot import take
     from twin.services.slices import stop_controllers
 
+    take(final=True)
     stop_controllers()
 
 
