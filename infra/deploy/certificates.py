@@ -48,7 +48,7 @@ def _imported(aws: Aws, settings: Settings, given: GivenCertificate) -> str:
             Certificate=leaf,
             PrivateKey=key,
             CertificateChain=chain,
-            **again,  # type: ignore[arg-type]
+            **again,
         )["CertificateArn"]
     except ClientError as error:
         raise DeployError(f"ACM refused the certificate {given.certificate}: {error}") from error

@@ -49,11 +49,11 @@ class Deployment:
 
     def run(self) -> str:
         """Deploy everything; return the URL of the app. Raises DeployError naming what failed, and why."""
+        self.tag = images.context_tag(self.target.root)
         with self.progress.step("bootstrap") as step:
             least = max(stack.bootstrap_version for stack in self.target.stacks)
             by_itself = self.target.aws.endpoint is not None
             step.detail = bootstrap.ensure(self.target.aws, self.target.caller, least=least, by_itself=by_itself)
-        self.tag = images.context_tag(self.target.root)
         run_all(self._tasks(), interrupt=self.target.aws.interrupt)
         return self.url
 

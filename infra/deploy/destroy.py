@@ -70,5 +70,5 @@ def empty(aws: Aws, bucket: str) -> None:
     for page in aws.s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
         entries = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
         if entries:
-            objects = [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in entries]  # type: ignore[typeddict-item]
+            objects = [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in entries]
             aws.s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})  # type: ignore[typeddict-item]

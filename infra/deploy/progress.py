@@ -47,7 +47,7 @@ class Progress:
                 }
                 self._stream.write(json.dumps(line, ensure_ascii=False) + "\n")
                 self._stream.flush()
-            else:
+            elif event.status != "started" or self._console.is_terminal:
                 self._console.print(_human(event), markup=True)
 
     def say(self, text: str) -> None:
