@@ -103,6 +103,16 @@ class Envoy:
                 raise ProcessError(f"envoy {self.name} did not start: {_last_line(self.log)} (log: {self.log})")
             time.sleep(0.02)
 
+    def confirm(self) -> None:
+        """After a start: wait until it has taken the files it found; raises ProcessError when it refused one."""
+        self._await_verdict(["cds", "lds"], {})
+
+    def reopen_logs(self) -> None:
+        """Let it open its log files anew, after they were moved away; OSError when it does not answer."""
+        address, port = self._admin
+        request = urllib.request.Request(f"http://{address}:{port}/reopen_logs", method="POST")
+        urllib.request.urlopen(request, timeout=2).close()
+
     def ready(self) -> bool:
         """Whether it says of itself that it serves."""
         try:
@@ -276,4 +286,6 @@ def _endpoint(endpoint: Endpoint) -> Json:
 
 def _last_line(log: Path) -> str:
     lines = log.read_text(errors="replace").splitlines() if log.exists() else []
-    return lines[-1] if lines else "without a word"
+    # Envoy's errors end with where in its own source they arose.
+    telling = [line for line in lines if line.strip() and not line.startswith(("===", "source/"))]
+    return telling[-1] if telling else "without a word"

@@ -1,4 +1,312 @@
-def start() -> None: ...
+"""Makes what is wanted so: nodes run, know their plan, and send requests to the targets that passed their checks."""
+
+import threading
+import time
+from dataclasses import dataclass, replace
+
+from twin.core.addresses import book, listening_port, loopback
+from twin.core.loop import Loop, Slot
+from twin.core.status import register
+from twin.core.timeline import emit
+from twin.core.world import world
+from twin.services.elbv2 import access_logs, certificates, decide
+from twin.services.elbv2.decide import NEW, Result, Seen, TargetKey, Verdict
+from twin.services.elbv2.envoy_config import NodePlan, Surroundings, plan
+from twin.services.elbv2.health import Checker, probes
+from twin.services.elbv2.models import LOCK, LoadBalancer, Snapshot, snapshot, stores
+from twin.services.elbv2.nodes import Endpoints, Node, forget_directory
+
+INTERVAL = 0.25
+SETTLE_SECONDS = 10.0
+RETRY_SECONDS = 5.0
+
+type NodeKey = tuple[str, str]
 
 
-def stop() -> None: ...
+@dataclass(frozen=True)
+class BalancerState:
+    """AWS's state of a balancer: provisioning, active, active_impaired or failed, and why."""
+
+    code: str
+    reason: str | None = None
+
+
+class Controller:
+    """Observes, decides, acts; one in the process, made by `start`."""
+
+    def __init__(self) -> None:
+        self.loop = Loop("elbv2", self.cycle, INTERVAL)
+        self._slot = Slot(self.loop)
+        self._checker = Checker(self._report)
+        self._lock = threading.Lock()
+        self._seen: dict[TargetKey, Seen] = {}
+        self._nodes: dict[NodeKey, Node] = {}
+        self._active: set[str] = set()
+        self._owners: set[str] = set()
+        self._last: object = None
+        self._untold: set[NodeKey] = set()
+        self._again: dict[NodeKey, float] = {}
+        self._rounds = threading.Condition()
+        self._asked = self._done = 0
+
+    def start(self) -> None:
+        """Start the checks and the loop."""
+        self._checker.start()
+        self.loop.start()
+
+    def stop(self) -> None:
+        """Stop the loop, the checks, then all nodes at once."""
+        self.loop.stop()
+        self._checker.stop()
+        enders = [threading.Thread(target=node.stop) for node in self._nodes.values()]
+        for ender in enders:
+            ender.start()
+        for ender in enders:
+            ender.join()
+
+    def cycle(self) -> str | None:
+        """One round: let drained targets go, check what is to be checked, make every node serve its plan."""
+        with self._rounds:
+            asked = self._asked
+        try:
+            return "; ".join(self._round()) or None
+        finally:
+            with self._rounds:
+                self._done = asked
+                self._rounds.notify_all()
+
+    def _round(self) -> list[str]:
+        sentences = self._let_go()
+        wanted = snapshot()
+        states = self.verdicts(wanted)
+        self._forget_strangers(states)
+        materials = {arn: certificates.material(arn) for arn in _certificate_arns(wanted)}
+        picture = (wanted, states, materials)
+        dead = any(node.pid is None for node in self._nodes.values())
+        if picture != self._last or dead or self._unfinished():
+            if picture != self._last:
+                self._checker.watch(probes(wanted))
+            self._last = picture
+            on_disk = {arn: certificates.on_disk(found) for arn, found in materials.items() if found}
+            sentences += self._serve(wanted, states, Surroundings(on_disk, world().speed))
+        sentences += self._end_strangers(wanted)
+        self._note_active(wanted)
+        return sentences
+
+    def _unfinished(self) -> bool:
+        """Whether a node was not told everything last time, or refused it a while ago."""
+        return bool(self._untold) or any(at <= time.monotonic() for at in self._again.values())
+
+    def settle(self) -> None:
+        """Wait until a round has begun and ended after this call, at most SETTLE_SECONDS."""
+        with self._rounds:
+            self._asked += 1
+            mine = self._asked
+            self.loop.wake()
+            self._rounds.wait_for(lambda: self._done >= mine, SETTLE_SECONDS)
+
+    def verdicts(self, wanted: Snapshot) -> dict[TargetKey, Verdict]:
+        """Every target's state."""
+        with self._lock:
+            seen = dict(self._seen)
+        return decide.verdicts(wanted, seen)
+
+    def forget(self, key: TargetKey) -> None:
+        """What was seen of the target counts no longer: it is registered anew."""
+        with self._lock:
+            self._seen.pop(key, None)
+
+    def state(self, arn: str) -> BalancerState:
+        """The balancer's state, as observed."""
+        nodes = [node for (owner, _), node in list(self._nodes.items()) if owner == arn]
+        failure = next((node.failure for node in nodes if node.failure), None)
+        if arn not in self._active:
+            return BalancerState("failed", failure) if failure else BalancerState("provisioning")
+        return BalancerState("active_impaired", failure) if failure else BalancerState("active")
+
+    def nodes(self, arn: str) -> list[Node]:
+        """The balancer's nodes by zone."""
+        found = [node for (owner, _), node in list(self._nodes.items()) if owner == arn]
+        return sorted(found, key=lambda node: node.zone.name)
+
+    def _report(self, key: TargetKey, result: Result) -> None:
+        wanted = snapshot()
+        group = wanted.groups.get(key[0])
+        if group is None:
+            return
+        with self._lock:
+            before = self._seen.get(key, NEW)
+            after = decide.after_check(before, result, group.check)
+            self._seen[key] = after
+        if before.state is not after.state:
+            why = f": {after.description}" if after.description else ""
+            emit("elbv2", group.name, f"{key[1]}:{key[2]} is {after.state.value}{why}")
+        if replace(before, streak=0) != replace(after, streak=0):
+            self.loop.wake()
+
+    def _let_go(self) -> list[str]:
+        """Remove the targets whose deregistration has run its time."""
+        sentences = []
+        with LOCK:
+            for _, _, store in stores.iter_stores():
+                for arn, keys in decide.drained(list(store.groups.values()), time.time()).items():
+                    group = store.groups[arn]
+                    kept = {key: target for key, target in group.targets.items() if key not in keys}
+                    store.groups[arn] = replace(group, targets=kept)
+                    sentences += [f"{group.name}: {address}:{port} has drained" for address, port in keys]
+        return sentences
+
+    def _forget_strangers(self, states: dict[TargetKey, Verdict]) -> None:
+        with self._lock:
+            self._seen = {key: seen for key, seen in self._seen.items() if key in states}
+
+    def _serve(self, wanted: Snapshot, states: dict[TargetKey, Verdict], around: Surroundings) -> list[str]:
+        """Bring every node to what it is to serve."""
+        sentences = []
+        for balancer in wanted.balancers.values():
+            for zone in balancer.zones:
+                key = (balancer.arn, zone.name)
+                node = self._nodes.get(key)
+                if node is None or node.zone != zone:
+                    if node is not None:
+                        node.stop()
+                    node = self._nodes[key] = Node(balancer, zone)
+                log = node.access_log if access_logs.wanted(balancer) else None
+                orders = plan(wanted, balancer, zone, replace(around, access_log=log))
+                sentences += self._bring(key, node, orders, _endpoints(wanted, states, orders))
+        return sentences
+
+    def _bring(self, key: NodeKey, node: Node, orders: NodePlan, endpoints: Endpoints) -> list[str]:
+        """Start the node or tell it its orders; one that refused them is asked again after a while."""
+        name = "/".join(key)
+        if self._slot.busy(name):
+            self._untold.add(key)  # it starts with older orders
+            return []
+        if node.failure and node.pid is None and time.monotonic() < self._again.get(key, 0):
+            return []
+        self._untold.discard(key)
+        self._again.pop(key, None)
+        if node.pid is None:
+            self._again[key] = time.monotonic() + RETRY_SECONDS
+            self._slot.run(name, lambda: node.start(orders, endpoints))
+            return [f"{_balancer_name(key)}: the node in {key[1]} starts"]
+        node.update(orders, endpoints)
+        if node.failure:
+            self._again[key] = time.monotonic() + RETRY_SECONDS
+            return [f"{_balancer_name(key)}: the node in {key[1]} refused: {node.failure}"]
+        return []
+
+    def _end_strangers(self, wanted: Snapshot) -> list[str]:
+        """End the nodes of balancers and zones that are no longer wanted, and give their addresses back."""
+        zones = {(b.arn, zone.name) for b in wanted.balancers.values() for zone in b.zones}
+        sentences = []
+        for key in [key for key in self._nodes if key not in zones]:
+            node = self._nodes.pop(key)
+            self._untold.discard(key)
+            self._again.pop(key, None)
+            node.stop()
+            sentences.append(f"{_balancer_name(key)}: the node in {key[1]} has ended")
+        for arn in self._owners - set(wanted.balancers):
+            self._active.discard(arn)
+            book().release(arn)
+            book().free(arn)
+            forget_directory(world().directory("elbv2", arn.rsplit("/", 1)[1]))
+        self._owners = set(wanted.balancers)
+        return sentences
+
+    def _note_active(self, wanted: Snapshot) -> None:
+        for balancer in wanted.balancers.values():
+            if balancer.arn not in self._active and all(
+                (node := self._nodes.get((balancer.arn, zone.name))) is not None and node.up for zone in balancer.zones
+            ):
+                self._active.add(balancer.arn)
+                emit("elbv2", balancer.name, "active")
+
+
+_running: list[Controller] = []
+
+
+def start() -> None:
+    """Start the controller."""
+    controller = Controller()
+    _running[:] = [controller]
+    register("load_balancers", _status)
+    controller.start()
+
+
+def stop() -> None:
+    """Stop the controller and end every node."""
+    while _running:
+        _running.pop().stop()
+
+
+def wake() -> None:
+    """Have what was changed in force on return, where nodes run."""
+    for controller in _running:
+        controller.settle()
+
+
+def forget(group_arn: str, address: str, port: int) -> None:
+    """What was seen of a target counts no longer."""
+    for controller in _running:
+        controller.forget((group_arn, address, port))
+
+
+def verdicts() -> dict[TargetKey, Verdict]:
+    """Every target's state, now."""
+    return _running[0].verdicts(snapshot()) if _running else decide.verdicts(snapshot(), {})
+
+
+def state(arn: str) -> BalancerState:
+    """A balancer's state, now."""
+    return _running[0].state(arn) if _running else BalancerState("provisioning")
+
+
+def _status() -> list[dict[str, object]]:
+    wanted, states = snapshot(), verdicts()
+    return [_balancer_status(wanted, balancer, states) for balancer in wanted.balancers.values()]
+
+
+def _balancer_status(wanted: Snapshot, balancer: LoadBalancer, states: dict[TargetKey, Verdict]) -> dict[str, object]:
+    nodes = {node.zone.name: node for node in _running[0].nodes(balancer.arn)} if _running else {}
+    listeners = wanted.listeners_of(balancer.arn)
+    secure = next((one for one in listeners if one.protocol == "HTTPS"), listeners[0] if listeners else None)
+    port = listening_port(secure.port) if secure else None
+    zones = [
+        {
+            "zone": zone.name,
+            "address": loopback(zone.address),
+            "port": port,
+            "up": zone.name in nodes and nodes[zone.name].up,
+            "pid": nodes[zone.name].pid if zone.name in nodes else None,
+        }
+        for zone in balancer.zones
+    ]
+    targets = [
+        {
+            "id": target.id,
+            "port": target.port,
+            "zone": target.zone,
+            "state": states[(group.arn, *target.key)].state.value,
+            "reason": states[(group.arn, *target.key)].reason,
+            "group": group.name,
+        }
+        for group in wanted.groups.values()
+        if balancer.arn in wanted.balancers_of(group.arn)
+        for target in group.targets.values()
+        if (group.arn, *target.key) in states
+    ]
+    return {"name": balancer.name, "address": balancer.address, "zones": zones, "targets": targets}
+
+
+def _endpoints(wanted: Snapshot, states: dict[TargetKey, Verdict], orders: NodePlan) -> Endpoints:
+    groups = {group.cluster: group for group in wanted.groups.values()}
+    return {name: decide.endpoints(groups[name], states) for name in orders.clusters}
+
+
+def _certificate_arns(wanted: Snapshot) -> set[str]:
+    return {listener.certificate_arn for listener in wanted.listeners.values() if listener.certificate_arn}
+
+
+def _balancer_name(key: NodeKey) -> str:
+    return key[0].split("/")[-2]

@@ -1,8 +1,17 @@
-from twin.services.common.api import Provider
+"""The API of Elastic Load Balancing: the operations of the neighbouring modules, under one roof."""
+
+from twin.services.elbv2.balancers import LoadBalancers
+from twin.services.elbv2.groups import TargetGroups
+from twin.services.elbv2.listeners import Listeners
+from twin.services.elbv2.records import Records
+from twin.services.elbv2.rules import Rules
+from twin.services.elbv2.targets import Targets
 
 
-class Slice(Provider):
+class Elbv2(LoadBalancers, TargetGroups, Targets, Listeners, Rules, Records):
+    """Application load balancers; network and gateway balancers are refused by name."""
+
     service = "elbv2"
 
 
-PROVIDER = Slice()
+PROVIDER = Elbv2()

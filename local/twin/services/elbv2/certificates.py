@@ -1,0 +1,47 @@
+"""The certificates of HTTPS listeners: out of ACM, with their private keys, onto this machine's disk."""
+
+import hashlib
+from dataclasses import dataclass
+
+from moto.acm.models import AWS_ROOT_CA, acm_backends
+
+from twin.core.atomic import write_atomic
+from twin.core.certificates import Certificate
+from twin.core.world import world
+
+
+@dataclass(frozen=True)
+class Material:
+    """PEM: the leaf with what of its chain was imported, and the leaf's private key."""
+
+    chain: bytes
+    key: bytes
+
+    @property
+    def digest(self) -> str:
+        """Tells one import from the next under the same ARN."""
+        return hashlib.sha256(self.chain + self.key).hexdigest()[:24]
+
+
+def material(arn: str) -> Material | None:
+    """What ACM holds under the ARN; None when it holds nothing."""
+    parts = arn.split(":")
+    if len(parts) < 6 or parts[2] != "acm":  # noqa: PLR2004 - an ARN's parts
+        return None
+    # No API of ACM gives an imported private key; the balancer reads it where ACM keeps it, as AWS's does.
+    backend = acm_backends[parts[4]][parts[3]]
+    bundle = backend._certificates.get(arn)
+    if bundle is None:
+        return None
+    intermediate = bytes(bundle.chain or b"").replace(AWS_ROOT_CA, b"")
+    return Material(b"\n".join((bytes(bundle.cert).strip(), intermediate.strip(), b"")), bytes(bundle.key))
+
+
+def on_disk(found: Material) -> Certificate:
+    """The files, readable by the user alone."""
+    directory = world().directory("elbv2", "certificates")
+    certificate, key = directory / f"{found.digest}.pem", directory / f"{found.digest}-key.pem"
+    for path, content in ((certificate, found.chain), (key, found.key)):
+        if not path.exists():
+            write_atomic(path, content, mode=0o600)
+    return Certificate(certificate, key, certificate)
