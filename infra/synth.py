@@ -60,7 +60,8 @@ def synthesize(of: Settings) -> bool:
 def inputs_hash(of: Settings) -> str:
     """A hash of everything that the templates are made from: the code, the libraries' lock, the settings."""
     room = REPOSITORY / "infra"
-    sources = sorted(path for path in room.rglob("*.py") if "deploy" not in path.relative_to(room).parts)
+    elsewhere = {"deploy", "node_modules"}
+    sources = sorted(path for path in room.rglob("*.py") if elsewhere.isdisjoint(path.relative_to(room).parts))
     digest = hashlib.sha256(repr(of).encode())
     for path in [*sources, REPOSITORY / "requirements" / "infra.txt"]:
         digest.update(path.relative_to(REPOSITORY).as_posix().encode() + b"\0" + path.read_bytes())

@@ -42,11 +42,12 @@ class BuildError(ProcessError):
 
 @dataclass
 class Stage:
-    """A stage while it is made: its files under `root`, its configuration, its build arguments."""
+    """A stage while it is made: files under `root`, configuration, build arguments, Python environment."""
 
     root: Path
     config: Json = field(default_factory=lambda: {"Env": [], "WorkingDir": "/"})
     arguments: dict[str, str] = field(default_factory=dict)
+    venv: str | None = None
 
     def path(self, name: str) -> Path:
         """Where the image's path `name`, relative to WORKDIR, lies while the stage is made."""
@@ -191,7 +192,7 @@ def _copy(making: _Making, stage: Stage, words: list[str]) -> None:
 
 
 def _copy_tree(source: Path, destination: Path, wanted: Callable[[Path], bool]) -> int:
-    if not source.is_dir():
+    if source.is_symlink() or not source.is_dir():
         if not wanted(source):
             return 0
         destination.parent.mkdir(parents=True, exist_ok=True)
@@ -207,9 +208,14 @@ def _run(order: Build, stage: Stage, value: str) -> None:
     for step in value.replace("\n", " ").split("&&"):
         words = [word for word in shlex.split(step) if not word.startswith("--mount=")]
         requirements = _requirements(words)
+        if requirements is not None and all(_is_brought(word) for word in requirements):
+            continue
         if requirements is not None:
             _install(order, stage, words, requirements)
-        elif not _makes_environment(words):
+        elif _makes_environment(words):
+            named = [word for word in words[2:] if not word.startswith("-") and word != "venv"]
+            stage.venv = "/" + str(stage.path(named[-1] if named else ".venv").relative_to(stage.root))
+        else:
             order.report(f"skipped: RUN {' '.join(words)}")
 
 
@@ -225,9 +231,13 @@ def _makes_environment(words: list[str]) -> bool:
     return words[:2] == ["uv", "venv"] or words[1:3] == ["-m", "venv"]
 
 
+def _is_brought(word: str) -> bool:
+    return word.startswith("-") or word.partition("=")[0] in _BROUGHT
+
+
 def _install(order: Build, stage: Stage, words: list[str], arguments: list[str]) -> None:
     """Install into the shared environment of these requirements, and put a link to it where the image has it."""
-    place = stage.environment().get("VIRTUAL_ENV")
+    place = stage.environment().get("VIRTUAL_ENV") or stage.venv
     plain: list[str] = []
     contents = hashlib.sha256(PYTHON.encode())
     rest = iter(arguments)
@@ -245,18 +255,18 @@ def _install(order: Build, stage: Stage, words: list[str], arguments: list[str])
         elif word not in ("-r", "--requirement"):
             contents.update(word.encode())
         plain.append(word)
+    if place is None:
+        raise BuildError("make an environment first (uv venv, or ENV VIRTUAL_ENV): the machine's own is not touched")
     contents.update(" ".join(w for w in plain if not w.startswith("/")).encode())
     shared = store(order.here) / "environments" / contents.hexdigest()[:32]
     if not (shared / ".finished").exists():
         _make_environment(shared, "sync" if words[:3] == ["uv", "pip", "sync"] else "install", plain)
         order.report(f"installed: {' '.join(words)}")
-    where = stage.root / (place or "/usr/local").lstrip("/")
+    where = stage.root / place.lstrip("/")
     where.parent.mkdir(parents=True, exist_ok=True)
     if where.is_symlink():
         where.unlink()
     where.symlink_to(shared)
-    if place is None:
-        raise BuildError("name the environment: ENV VIRTUAL_ENV, or uv pip --python; the machine's own is not touched")
 
 
 def _make_environment(shared: Path, verb: str, arguments: list[str]) -> None:
@@ -327,7 +337,7 @@ def _from(value: str) -> tuple[str, str | None]:
 
 def _copied(stage: Stage, root: Path) -> Stage:
     shutil.copytree(stage.root, root, symlinks=True)
-    return Stage(root, json.loads(json.dumps(stage.config)), dict(stage.arguments))
+    return Stage(root, json.loads(json.dumps(stage.config)), dict(stage.arguments), stage.venv)
 
 
 def _pairs(value: str) -> Iterator[tuple[str, str]]:

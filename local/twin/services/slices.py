@@ -5,6 +5,7 @@ from types import ModuleType
 
 from localstack.services.plugins import Service
 
+from twin.services.cloudformation.status import observe
 from twin.services.common.api import serve
 
 APIS = ("ecr", "ecs", "elasticache", "elbv2", "rds")
@@ -19,6 +20,7 @@ def service(name: str) -> Service:
 
 def start_controllers() -> None:
     """Start every slice's loop; what they observe tells them what to do."""
+    observe()
     for name in CONTROLLERS:
         _controller(name).start()
 
