@@ -23,9 +23,28 @@ check: ## lint, types, import rules
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy --python-executable local/.venv/bin/python local/twin
-	.venv/bin/mypy --python-executable .venv/bin/python app/duet
-	PYTHONPATH=app:local .venv/bin/lint-imports
+	.venv/bin/mypy --python-executable .venv/bin/python app/duet infra tests/production
+	PYTHONPATH=app:local:. .venv/bin/lint-imports
 
 test: check ## all checks
+	@.venv/bin/python -m pytest tests/production tests/unit
 	@local/.venv/bin/python -m pytest tests/twin
-	@.venv/bin/python -m pytest tests/unit
+
+.PHONY: synth diff-prod deploy-prod destroy-prod
+# Without a domain the templates of prod are written for one that is reserved for examples; deploying it is refused.
+synth: ## write all environments' templates into cdk.out/
+	@bin/setup product
+	@[ -n "$${DUET_DOMAIN:-}" ] || echo "DUET_DOMAIN is not set: prod is written for duet.example"
+	@DUET_DOMAIN="$${DUET_DOMAIN:-duet.example}" .venv/bin/python -m infra.synth
+
+diff-prod: ## what deploying prod would change on AWS
+	@bin/setup product
+	@.venv/bin/python -m infra.deploy --environment prod --diff
+
+deploy-prod: ## deploy prod to AWS; asks first
+	@bin/setup product
+	@.venv/bin/python -m infra.deploy --environment prod
+
+destroy-prod: ## remove prod from AWS; asks for its name
+	@bin/setup product
+	@.venv/bin/python -m infra.deploy --environment prod --destroy

@@ -50,7 +50,7 @@ def synthesize(of: Settings) -> bool:
             return False
         fresh = ASSEMBLIES / f".{of.name}.new"
         shutil.rmtree(fresh, ignore_errors=True)
-        _write(of, fresh)
+        write(of, fresh)
         (fresh / _STAMP).write_text(stamp + "\n")
         shutil.rmtree(target, ignore_errors=True)
         fresh.rename(target)
@@ -68,7 +68,8 @@ def inputs_hash(of: Settings) -> str:
     return digest.hexdigest()
 
 
-def _write(of: Settings, outdir: Path) -> None:
+def write(of: Settings, outdir: Path) -> None:
+    """Write the assembly of an environment into `outdir`. Raises SynthError where a rule is broken."""
     from infra.app import compose, new_app  # noqa: PLC0415  # seconds to import, needed only here
 
     app = new_app(outdir=outdir)

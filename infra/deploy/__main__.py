@@ -68,10 +68,10 @@ def _run(options: argparse.Namespace, progress: Progress) -> None:
         _destroy(target, progress, ask=not options.yes)
         return
     if options.diff:
-        print("\n".join(plan.lines(_plan(target))))
+        print("\n".join(_plan(target)))
         return
     if not options.yes:
-        progress.say("\n".join(plan.lines(_plan(target))))
+        progress.say("\n".join(_plan(target)))
         question = f"Deploy {target.settings.name} to account {target.caller.account}, {target.aws.region}? [y/N] "
         _ask(question, "y")
     url = Deployment(target, progress).run()
@@ -82,15 +82,15 @@ def _run(options: argparse.Namespace, progress: Progress) -> None:
 
 def _target(options: argparse.Namespace, progress: Progress) -> Target:
     """Check everything that can be checked before AWS is asked for more than a name."""
-    wanted = settings(options.environment)
-    given = _given(options)
     aws = connect(REGION)
-    with progress.step("preflight") as step:
+    with progress.step("preflight", alone=True) as step:
+        wanted = settings(options.environment)
+        given = _given(options)
         preflight.check_target(wanted, endpoint=aws.endpoint, has_certificate=given is not None)
         preflight.check_region(REGION)
         caller = preflight.identify(aws)
         step.detail = f"account {caller.account}, {REGION}" + (f", {aws.endpoint}" if aws.endpoint else "")
-    with progress.step("synth") as step:
+    with progress.step("synth", alone=True) as step:
         step.detail = "written" if synthesize(wanted) else "unchanged"
     stacks = assembly.read(assembly_of(wanted.name), account=caller.account, region=REGION)
     return Target(aws=aws, caller=caller, settings=wanted, stacks=stacks, root=REPOSITORY, given=given)
@@ -105,10 +105,12 @@ def _given(options: argparse.Namespace) -> GivenCertificate | None:
     return GivenCertificate(certificate=files[0], private_key=files[1], chain=files[2])
 
 
-def _plan(target: Target) -> list[plan.StackPlan]:
-    """What would change; the image is looked up, not built."""
+def _plan(target: Target) -> list[str]:
+    """Say what would change; the image is looked up, not built."""
     known = _known_image(target.aws, target)
-    return plan.plan(target.aws, target.stacks, parameters={"ImageDigest": known} if known else {})
+    plans = plan.plan(target.aws, target.stacks, parameters={"ImageDigest": known} if known else {})
+    image = [] if known else ["the app's image: to be built, so release and service get a new task definition"]
+    return [*plan.lines(plans), *image]
 
 
 def _known_image(aws: Aws, target: Target) -> str | None:

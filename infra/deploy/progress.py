@@ -57,15 +57,19 @@ class Progress:
                 self._console.print(text, markup=False)
 
     @contextmanager
-    def step(self, name: str) -> Iterator["Step"]:
-        """Report the beginning and the end of a step; a failure is reported and goes on."""
+    def step(self, name: str, *, alone: bool = False) -> Iterator["Step"]:
+        """Report the beginning and the end of a step; a failure is reported and goes on.
+
+        While a step runs `alone`, its failure is the program's last line too, and people read it there only.
+        """
         step = Step(name, self)
         self.tell(Event(name, "started"))
         try:
             yield step
         except BaseException as error:
             text = str(error) or ("interrupted" if isinstance(error, KeyboardInterrupt) else type(error).__name__)
-            self.tell(Event(name, "failed", step.seconds, text))
+            if self._json or not alone:
+                self.tell(Event(name, "failed", step.seconds, text))
             raise
         self.tell(Event(name, "done", step.seconds, step.detail, step.url))
 

@@ -1,0 +1,168 @@
+"""Process images and containers: built from a Dockerfile without Docker, each at an address of its own."""
+
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from twin.core.errors import ProcessError
+from twin.core.processes import Process
+from twin.core.world import World
+from twin.engines import container
+from twin.engines.image import Image, load
+from twin.engines.image_build import Build, BuildError, build
+
+DOCKERFILE = """\
+FROM python:3.13-slim AS made
+WORKDIR /made
+COPY words.txt .
+
+FROM python:3.13-slim
+RUN useradd somebody
+WORKDIR /srv
+COPY --from=made /made/words.txt words.txt
+COPY serve.py .
+ENV GREETING="hello there" PLACE=/srv/words.txt
+USER somebody
+EXPOSE 8080
+CMD ["python3", "serve.py"]
+"""
+SERVER = """\
+import http.server, os, socket, urllib.request
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        if self.path == "/self":
+            text = urllib.request.urlopen("http://127.0.0.1:8080/").read().decode()
+        elif self.path == "/host":
+            try:
+                socket.create_connection(("127.0.0.1", int(os.environ["HOST_PORT"])), 1)
+                text = "reached"
+            except OSError as error:
+                text = type(error).__name__
+        else:
+            text = f"{os.environ['GREETING']} {open(os.environ['PLACE']).read()} {self.client_address[0]} {os.getuid()}"
+        self.send_response(200); self.end_headers(); self.wfile.write(text.encode())
+    def log_message(self, *_): pass
+http.server.ThreadingHTTPServer(("0.0.0.0", 8080), Handler).serve_forever()
+"""
+
+type Builder = Callable[..., str]
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> Path:
+    folder = tmp_path / "context"
+    folder.mkdir()
+    (folder / "serve.py").write_text(SERVER)
+    (folder / "words.txt").write_text("words")
+    (folder / "secret.txt").write_text("never in an image")
+    (folder / ".dockerignore").write_text("secret.txt\n")
+    return folder
+
+
+@pytest.fixture
+def make(here: World, context: Path) -> Builder:
+    def made(text: str = DOCKERFILE) -> str:
+        (context / "Dockerfile").write_text(text)
+        return build(Build(here, context, context / "Dockerfile", report=lambda _: None))
+
+    return made
+
+
+@pytest.fixture
+def started() -> Iterator[list[Process]]:
+    processes: list[Process] = []
+    yield processes
+    for process in processes:
+        process.kill()
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+def get(url: str) -> str:
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                return str(answer.read().decode())
+        except urllib.error.URLError as error:
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{url} did not answer, last: {error}") from error
+            time.sleep(0.05)
+
+
+def test_two_containers_listen_on_one_port_each_at_its_own_address(
+    here: World, make: Builder, started: list[Process]
+) -> None:
+    image = load(here, make())
+    addresses = ["127.244.1.17", "127.244.2.18"]
+    started += [container.start(container.Run(a, image, a)) for a in addresses]
+    for address in addresses:
+        greeting, _, words, peer, uid = get(f"http://{address}:8080/").split(" ")
+        assert (greeting, words, peer) == ("hello", "words", "127.0.0.1")
+        assert uid != "0"
+        assert get(f"http://{address}:8080/self").split(" ")[3] == address
+
+
+def test_a_container_does_not_reach_what_listens_on_the_machines_own_loopback(
+    here: World, make: Builder, started: list[Process]
+) -> None:
+    image = load(here, make())
+    host = container.Run("host", image, "127.244.3.1")
+    started.append(container.start(host))
+    get("http://127.244.3.1:8080/")
+    environment = {"HOST_PORT": "8080"}
+    started.append(container.start(container.Run("other", image, "127.244.3.2", environment=environment)))
+    assert get("http://127.244.3.2:8080/host") == "reached", "its own 127.0.0.1 is itself"
+    environment = {"HOST_PORT": "8081"}
+    started.append(container.start(container.Run("third", image, "127.244.3.3", environment=environment)))
+    assert get("http://127.244.3.3:8080/host") == "ConnectionRefusedError"
+
+
+def test_a_stopped_container_gives_its_exit_code(here: World, make: Builder, started: list[Process]) -> None:
+    image = load(here, make())
+    process = container.start(
+        container.Run("exits", image, "127.244.4.1", command=["python3", "-c", "import sys; sys.exit(3)"])
+    )
+    started.append(process)
+    assert container.exit_code(process.wait(10)) == 3
+    killed = container.start(container.Run("sleeps", image, "127.244.4.2", command=["sleep", "60"]))
+    started.append(killed)
+    assert container.exit_code(killed.kill()) == 137
+
+
+def test_a_program_that_is_not_there_is_named(here: World, make: Builder) -> None:
+    image = load(here, make())
+    with pytest.raises(ProcessError, match='"nowhere": executable file not found'):
+        container.start(container.Run("none", image, "127.244.5.1", command=["nowhere"]))
+
+
+def test_the_same_files_give_the_same_image_and_a_changed_line_another(make: Builder, context: Path) -> None:
+    first = make()
+    assert make() == first
+    (context / "words.txt").write_text("other words")
+    assert make() != first
+
+
+def test_what_dockerignore_leaves_out_is_not_in_the_image(here: World, make: Builder) -> None:
+    image: Image = load(here, make(DOCKERFILE.replace("COPY serve.py .", "COPY . .")))
+    assert (image.directory / "rootfs" / "srv" / "serve.py").exists()
+    assert not (image.directory / "rootfs" / "srv" / "secret.txt").exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("VOLUME /data", "cannot do VOLUME"),
+        ("COPY nothing.txt .", "nothing.txt is not there"),
+        ("COPY --from=nginx /etc /etc", "--from=nginx"),
+        ("ADD https://example.com/x .", "nothing is fetched"),
+        ("RUN pip install flask", "make an environment first"),
+    ],
+)
+def test_a_line_that_cannot_be_done_is_named(make: Builder, line: str, reason: str) -> None:
+    with pytest.raises(BuildError, match=reason) as failure:
+        make(f"FROM scratch\n{line}\n")
+    assert "line 2" in str(failure.value)
