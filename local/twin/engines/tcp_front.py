@@ -3,10 +3,15 @@
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
+from twin.core.addresses import book
 from twin.core.certificates import Certificate
 from twin.core.errors import ProcessError
+from twin.core.world import world
 from twin.engines.envoy import Endpoint, Envoy, Json, listener, server_tls, tcp_proxy
+
+ADMIN_PORT = 9901
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,16 @@ class TcpFront:
             [self._envoy.cluster(name) for name in self._routes],
             {name: route.upstreams for name, route in self._routes.items()},
         )
+
+
+@cache
+def front() -> TcpFront:
+    """The one front of this twin, shared by all slices that have endpoints; each keeps it running."""
+    here = world()
+    admin = (book().endpoint("tcp-front-admin"), ADMIN_PORT)
+    return TcpFront(
+        Envoy("tcp-front", here.directory("envoy", "tcp-front"), admin, here.directory("logs") / "tcp-front.log")
+    )
 
 
 def _same_but_upstreams(one: _Route, other: _Route) -> bool:
