@@ -17,6 +17,20 @@ lock: setup ## resolve the locks again from both pyproject.toml
 	@for group in app infra dev; do .tools/bin/uv pip compile -q --generate-hashes --python-version 3.13 --no-header --group $$group -o requirements/$$group.txt; done
 	cd local && ../.tools/bin/uv pip compile -q --generate-hashes --python-version 3.13 --no-header pyproject.toml -o requirements.txt
 
+.PHONY: local-up local-down local-clean local-status
+local-up: ## everything needed, from a fresh clone, to a healthy app on this machine
+	@bin/setup
+	@bin/twin up
+
+local-down: ## stop the twin; data stays
+	@bin/twin down
+
+local-clean: ## stop the twin and forget all its data
+	@bin/twin clean
+
+local-status: ## what runs where on the twin
+	@bin/twin status
+
 .PHONY: check test
 check: ## lint, types, import rules
 	@bin/setup
