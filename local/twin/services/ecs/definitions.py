@@ -24,9 +24,8 @@ DONE = {
 }  # fmt: skip
 CONTAINER_DONE = {
     "name", "image", "cpu", "memory", "memoryReservation", "portMappings", "essential", "entryPoint", "command",
-    "environment", "mountPoints", "volumesFrom", "secrets", "stopTimeout", "workingDirectory", "logConfiguration",
-    "readonlyRootFilesystem", "user", "dependsOn", "startTimeout", "healthCheck", "linuxParameters", "ulimits",
-    "systemControls",
+    "environment", "mountPoints", "secrets", "stopTimeout", "workingDirectory", "logConfiguration",
+    "readonlyRootFilesystem", "user",
 }  # fmt: skip
 LOG_OPTIONS = {
     "awslogs-group", "awslogs-region", "awslogs-stream-prefix", "awslogs-create-group", "mode", "max-buffer-size",
