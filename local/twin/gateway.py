@@ -40,6 +40,7 @@ def status(here: World) -> dict[str, Any]:
         "endpoints": {"aws": here.gateway_url, "app": None, "websocket": None, "console": None},
         "stacks": [],
         **EMPTY,
+        "certificate_authority": str(here.state / "certs" / "ca.pem"),
         "encryption_at_rest": "recorded, not done: the disk is this machine's",
     }
     try:
@@ -48,7 +49,7 @@ def status(here: World) -> dict[str, Any]:
     except (urllib.error.URLError, OSError):
         return seen
     seen["endpoints"]["app"] = _app_url(here)
-    seen["ready"] = bool(seen["stacks"]) and all(_is_well(seen))
+    seen["ready"] = seen["endpoints"]["app"] is not None and bool(seen["stacks"]) and all(_is_well(seen))
     return seen
 
 

@@ -1,0 +1,229 @@
+"""Each measure is one function: it does what a user does, and returns what that took."""
+
+import http.client
+import os
+import random
+import signal
+import ssl
+import statistics
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from tests.bench.ground import Ground
+
+ROUNDS = 1500
+WARM_UP = 200
+REPLACED_WITHIN = 60
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure. limit: what it must not exceed, aim: what we would like; None where there is none."""
+
+    name: str
+    value: float
+    unit: str
+    limit: float | None = None
+    aim: float | None = None
+    detail: dict[str, float] = field(default_factory=dict)
+
+
+def fresh_clone(ground: Ground) -> list[Figure]:
+    """From a clone with empty caches to a healthy app."""
+    return [Figure("fresh clone, empty caches: make local-up", ground.make("local-up"), "s", 300)]
+
+
+def restart(ground: Ground) -> list[Figure]:
+    """Everything installed: down and up again."""
+    down, up = ground.make("local-down"), ground.make("local-up")
+    return [Figure("make local-down local-up", down + up, "s", 30, 12, {"down": down, "up": up})]
+
+
+def unchanged(ground: Ground) -> list[Figure]:
+    """Nothing changed, everything runs."""
+    return [Figure("make local-up, nothing changed", ground.make("local-up"), "s")]
+
+
+def one_line(ground: Ground) -> list[Figure]:
+    """One changed line of the app rolled in while requests come in steadily."""
+    page = ground.clone / "app" / "duet" / "health" / "routes.py"
+    page.write_text(page.read_text() + f"\n# changed at {time.time()}\n")
+    with_traffic = _Traffic(ground.status()["endpoints"]["app"])
+    with_traffic.start()
+    seconds = ground.make("local-up")
+    time.sleep(1)
+    with_traffic.stop()
+    return [
+        Figure("one changed line of the app: make local-up", seconds, "s", 20),
+        Figure("requests failed meanwhile", with_traffic.failed, f"of {with_traffic.sent}", 0),
+    ]
+
+
+def memory(ground: Ground) -> list[Figure]:
+    """The proportional set size of every process of the twin."""
+    pids = _family(ground.keeper())
+    by_program: dict[str, float] = {}
+    for pid in pids:
+        name = _program(pid)
+        by_program[name] = by_program.get(name, 0) + _pss(pid)
+    parts = {name: round(size, 1) for name, size in sorted(by_program.items(), key=lambda item: -item[1])}
+    return [Figure("memory of all processes (PSS)", sum(by_program.values()), "MB", 1500, 800, parts)]
+
+
+def through_the_balancer(ground: Ground) -> list[Figure]:
+    """The same request in turn straight to a task and through the balancer, on connections that stay open."""
+    seen = ground.status()
+    task = seen["services"][0]["tasks"][0]
+    app = urlsplit(seen["endpoints"]["app"])
+    assert app.hostname is not None
+    figures = []
+    for path in ("/healthz", "/log-in"):
+        direct = http.client.HTTPConnection(task["address"], task["port"], timeout=5)
+        balanced = http.client.HTTPSConnection(app.hostname, app.port or 443, timeout=5, context=_unverified())
+        times: dict[str, list[float]] = {"direct": [], "balanced": []}
+        for number in range(WARM_UP + ROUNDS):
+            order = [("direct", direct), ("balanced", balanced)]
+            random.shuffle(order)
+            for name, connection in order:
+                took = _timed(connection, path, app.hostname)
+                if number >= WARM_UP:
+                    times[name].append(took)
+        direct_ms, balanced_ms = (statistics.median(times[name]) * 1000 for name in ("direct", "balanced"))
+        detail = {"direct ms": round(direct_ms, 3), "balanced ms": round(balanced_ms, 3)}
+        figures.append(
+            Figure(f"median of GET {path}, balancer to task", balanced_ms / direct_ms, "×", 1.25, None, detail)
+        )
+    return figures
+
+
+def killed_task(ground: Ground) -> list[Figure]:
+    """A task is killed; until another one is healthy in its place."""
+    before = ground.status()["services"][0]
+    victim = before["tasks"][0]
+    os.killpg(victim["pid"], signal.SIGKILL)
+    began = time.monotonic()
+
+    def healed() -> bool:
+        seen = ground.status()
+        service, targets = seen["services"][0], seen["load_balancers"][0]["targets"]
+        arns = {task["arn"] for task in service["tasks"] if task["status"] == "RUNNING"}
+        healthy = sum(target["state"] == "healthy" for target in targets)
+        return victim["arn"] not in arns and len(arns) == service["desired"] <= healthy
+
+    _await(healed, "the task was not replaced")
+    return [Figure("kill -9 of a task to a healthy replacement", time.monotonic() - began, "s", 15)]
+
+
+MEASURES: tuple[Callable[[Ground], list[Figure]], ...] = (
+    fresh_clone,
+    unchanged,
+    memory,
+    through_the_balancer,
+    killed_task,
+    one_line,
+    restart,
+)
+
+
+class _Traffic:
+    """A few visitors who ask for a page again and again, each request on a connection of its own."""
+
+    def __init__(self, url: str) -> None:
+        self.sent = self.failed = 0
+        self._url = urlsplit(url)
+        self._ended = threading.Event()
+        self._lock = threading.Lock()
+        self._threads = [threading.Thread(target=self._visit) for _ in range(4)]
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        self._ended.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _visit(self) -> None:
+        assert self._url.hostname is not None
+        while not self._ended.wait(0.05):
+            connection = http.client.HTTPSConnection(
+                self._url.hostname, self._url.port or 443, timeout=10, context=_unverified()
+            )
+            try:
+                connection.request("GET", "/log-in")
+                good = connection.getresponse().status == http.client.OK
+            except (OSError, http.client.HTTPException):
+                good = False
+            finally:
+                connection.close()
+            with self._lock:
+                self.sent += 1
+                self.failed += not good
+
+
+def _timed(connection: http.client.HTTPConnection, path: str, host: str) -> float:
+    began = time.perf_counter()
+    connection.request("GET", path, headers={"Host": host})
+    answer = connection.getresponse()
+    answer.read()
+    took = time.perf_counter() - began
+    if answer.status != http.client.OK:
+        raise SystemExit(f"bench: GET {path} answered {answer.status}")
+    return took
+
+
+def _unverified() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+def _await(condition: Callable[[], bool], complaint: str) -> None:
+    deadline = time.monotonic() + REPLACED_WITHIN
+    while not condition():
+        if time.monotonic() > deadline:
+            raise SystemExit(f"bench: {complaint} within {REPLACED_WITHIN} s")
+        time.sleep(0.1)
+
+
+def _family(pid: int) -> list[int]:
+    """The process and all below it."""
+    found, frontier = [pid], [pid]
+    parents: dict[int, list[int]] = {}
+    for entry in os.scandir("/proc"):
+        if entry.name.isdigit() and (fields := _stat(int(entry.name))):
+            parents.setdefault(int(fields[1]), []).append(int(entry.name))
+    while frontier:
+        children = parents.get(frontier.pop(), [])
+        found += children
+        frontier += children
+    return found
+
+
+def _stat(pid: int) -> list[str]:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    except OSError:
+        return []
+
+
+def _program(pid: int) -> str:
+    words: list[Any] = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    name = os.path.basename(words[0].decode()).split(":")[0]
+    if name.startswith("python"):
+        name = next((word.decode() for word in words[1:] if not word.startswith(b"-")), name).rsplit("/", 1)[-1]
+    return name or "?"
+
+
+def _pss(pid: int) -> float:
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
