@@ -3,6 +3,7 @@
 import argparse
 import json
 import shutil
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -14,16 +15,20 @@ from twin.gateway import status
 from twin.keeper_control import stop
 from twin.tables import render_status
 
-STOP_SECONDS = 30
+STOP_SECONDS = 60
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command given by `arguments` (sys.argv by default) and return its exit code."""
     options = _parser().parse_args(arguments)
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `bin/twin events | head` ends quietly
     try:
         return int(options.run(options, world()))
     except CoreError as error:
         print(f"twin: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"twin: {error.strerror or error}{f': {error.filename}' if error.filename else ''}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("twin: interrupted; `bin/twin up` takes it from here", file=sys.stderr)
@@ -33,7 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bin/twin", description="AWS, running for real on this machine.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    _command(commands, "up", _up, "start everything and deploy; prints the URLs")
+    up_parser = _command(commands, "up", _up, "start everything and deploy; prints the URLs")
+    up_parser.add_argument("--keep", action="store_true", help="leave the twin running when the deployment fails")
     _command(commands, "down", _down, "stop everything; data stays")
     _command(commands, "clean", _clean, "stop everything and forget all data")
     status_parser = _command(commands, "status", _status, "what runs where")
@@ -52,8 +58,8 @@ def _command(commands, name: str, run, text: str) -> argparse.ArgumentParser:  #
     return parser
 
 
-def _up(_: argparse.Namespace, here: World) -> int:
-    return up.up(here)
+def _up(options: argparse.Namespace, here: World) -> int:
+    return up.up(here, keep=options.keep)
 
 
 def _down(_: argparse.Namespace, here: World) -> int:

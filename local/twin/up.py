@@ -16,28 +16,44 @@ from twin.core.certificates import authority
 from twin.core.errors import CoreError, WorldError
 from twin.core.timeline import emit
 from twin.core.world import REPOSITORY, World
-from twin.keeper_control import holder, start
+from twin.keeper_control import holder, start, stop
 
 START_SECONDS = 90
+STOP_SECONDS = 60
 LEAST_DISK = 1 << 30
 PRODUCT_PYTHON = REPOSITORY / ".venv" / "bin" / "python"
 APP_DOMAIN = "duet.localhost"
 
 
-def up(here: World) -> int:
-    """Start the twin, deploy the product's `twin` environment into it, print the URLs."""
+def up(here: World, *, keep: bool = False) -> int:
+    """Start the twin, deploy the product's `twin` environment into it, print the URLs.
+
+    A twin that this call started does not outlive its failure, unless `keep`; its data stays in any case.
+    """
     with _alone(here):
         began = time.monotonic()
         _preflight(here)
-        with _step("twin"):
-            start(here, START_SECONDS)
-        with _step("synth"):
-            _run_quietly(here, "synth", ["-m", "infra.synth", "twin"])
-        url = _deploy(here)
+        with _nothing_left_running(here, keep=keep):
+            with _step("twin"):
+                start(here, START_SECONDS)
+            with _step("synth"):
+                _run_quietly(here, "synth", ["-m", "infra.synth", "twin"])
+            url = _deploy(here)
         (here.state / "app-url").write_text(url + "\n")
         emit("twin", "up", f"healthy after {time.monotonic() - began:.1f} s")
         print(f"\n  app  {url}\n  aws  {here.gateway_url}\n\nready after {time.monotonic() - began:.1f} s")
     return 0
+
+
+@contextlib.contextmanager
+def _nothing_left_running(here: World, *, keep: bool) -> Iterator[None]:
+    ran_before = holder(here) is not None
+    try:
+        yield
+    except BaseException:
+        if not ran_before and not keep and stop(here, STOP_SECONDS):
+            print("  the twin was stopped again; its data stays (`bin/twin up --keep` leaves it running)", flush=True)
+        raise
 
 
 @contextlib.contextmanager
@@ -46,7 +62,7 @@ def _alone(here: World) -> Iterator[None]:
     try:
         lock = (here.directory("run") / "up.lock").open("a")
     except OSError as error:
-        raise WorldError(f"the state directory cannot be written: {error}") from error
+        raise WorldError(f"the state directory cannot be written: {error.filename}: {error.strerror}") from error
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
