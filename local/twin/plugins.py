@@ -53,10 +53,10 @@ def twin_controllers() -> None:
 @hooks.on_infra_shutdown(priority=100)
 def twin_stop() -> None:
     """Before LocalStack goes: write down what it knows, and end in order what the controllers run."""
-    from twin.persistence.snapshot import take
+    from twin.persistence.snapshot import take_last
     from twin.services.slices import stop_controllers
 
-    take(final=True)
+    take_last()
     stop_controllers()
 
 

@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from cryptography import x509
+from cryptography.hazmat.bindings._rust import openssl
+from cryptography.hazmat.primitives import serialization
 from localstack.services.plugins import SERVICE_PLUGINS
 from localstack.services.stores import AccountRegionBundle
 from localstack.state import pickle as localstack_pickle
@@ -38,6 +41,11 @@ def register_reducers() -> None:
     add(threading.Event, lambda pickler, one: pickler.save_reduce(_event, (one.is_set(),), obj=one))
     parameters = importlib.import_module("moto.ssm.models").ParameterDict
     add(parameters, _save_parameters)
+    for private in _PRIVATE_KEYS:
+        add(private, _save_private_key)
+    for public in _PUBLIC_KEYS:
+        add(public, _save_public_key)
+    add(x509.Certificate, _save_certificate)
 
 
 def dumps(value: object) -> bytes:
@@ -128,6 +136,38 @@ def _backend_dicts() -> Iterator[tuple[str, str, Any]]:
 
 def _backend(module: str, attribute: str, account: str, region: str) -> Any:
     return getattr(importlib.import_module(module), attribute)[account][region]
+
+
+# The classes of the keys that certificates of ACM and keys of KMS hold; they are made in Rust and know no pickling.
+_PRIVATE_KEYS = (openssl.ec.ECPrivateKey, openssl.rsa.RSAPrivateKey, openssl.ed25519.Ed25519PrivateKey)
+_PUBLIC_KEYS = (openssl.ec.ECPublicKey, openssl.rsa.RSAPublicKey, openssl.ed25519.Ed25519PublicKey)
+_DER = serialization.Encoding.DER
+
+
+def _save_private_key(pickler: Any, key: Any) -> None:
+    written = key.private_bytes(_DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    pickler.save_reduce(_private_key, (written,), obj=key)
+
+
+def _private_key(written: bytes) -> Any:
+    return serialization.load_der_private_key(written, None)
+
+
+def _save_public_key(pickler: Any, key: Any) -> None:
+    written = key.public_bytes(_DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    pickler.save_reduce(_public_key, (written,), obj=key)
+
+
+def _public_key(written: bytes) -> Any:
+    return serialization.load_der_public_key(written)
+
+
+def _save_certificate(pickler: Any, certificate: x509.Certificate) -> None:
+    pickler.save_reduce(_certificate, (certificate.public_bytes(_DER),), obj=certificate)
+
+
+def _certificate(written: bytes) -> x509.Certificate:
+    return x509.load_der_x509_certificate(written)
 
 
 def _queue(kind: type[queue.Queue[Any]], items: list[Any]) -> Any:

@@ -90,6 +90,19 @@ def restore() -> bool:
     return False
 
 
+def take_last() -> None:
+    """At the end: what cannot be written down must not keep the engines from stopping in order."""
+    try:
+        take(final=True)
+    except Exception as error:  # noqa: BLE001 - whatever a container makes the pickler raise
+        _tell_failure(error)
+
+
+def _tell_failure(error: Exception) -> None:
+    LOG.error("the snapshot failed", exc_info=error)
+    emit("snapshot", "control plane", f"could not be written, so the one before stands: {error}")
+
+
 def _watch() -> None:
     while True:
         time.sleep(LOOK_SECONDS)
@@ -97,8 +110,10 @@ def _watch() -> None:
         try:
             if gate.changes != _written["changes"] and quiet and not _deploying():
                 take()
-        except Exception:  # the next change, or the next moment, tries again
-            LOG.exception("the snapshot failed")
+        except Exception as error:  # noqa: BLE001 - whatever a container makes the pickler raise
+            # The next change tries again.
+            _written["changes"] = gate.changes
+            _tell_failure(error)
 
 
 def _deploying() -> bool:
