@@ -19,11 +19,11 @@ EMPTY: dict[str, Any] = {
 }
 
 
-def healthy(here: World) -> bool:
-    """Whether the gateway answers and all slices have started."""
+def healthy(here: World, keeper: int | None) -> bool:
+    """Whether the gateway of the life that `keeper` keeps answers and all its slices have started."""
     try:
         with urllib.request.urlopen(f"{here.gateway_url}/_twin/health", timeout=TIMEOUT) as answer:
-            return bool(answer.status == 200)  # noqa: PLR2004 - HTTP's OK
+            return keeper is not None and json.load(answer)["keeper"] == keeper
     except (urllib.error.URLError, OSError):
         return False
 

@@ -41,7 +41,7 @@ def start(here: World, timeout: float) -> None:
                 cwd=here.state,
             )
     deadline = time.monotonic() + timeout
-    while not healthy(here):
+    while not healthy(here, holder(here)):
         if process is not None and process.poll() is not None:
             raise ProcessError(f"the twin ended while starting: {_last_line(log)} (log: {log.parent})")
         if time.monotonic() > deadline:

@@ -1,6 +1,7 @@
 """What the gateway answers about the twin itself."""
 
 import json
+import os
 import threading
 
 from localstack.services.edge import ROUTER
@@ -24,7 +25,8 @@ def say_ready() -> None:
 
 
 def _health(_request: Request, *_arguments: object) -> Response:
-    return _json({"ready": _ready.is_set()}, 200 if _ready.is_set() else 503)
+    # The parent is the keeper: whoever has just started one knows by it whether a former life answers.
+    return _json({"ready": _ready.is_set(), "keeper": os.getppid()}, 200 if _ready.is_set() else 503)
 
 
 def _status(_request: Request, *_arguments: object) -> Response:

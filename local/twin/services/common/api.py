@@ -10,6 +10,8 @@ A provider names its service and marks a method per operation::
         def create_db_instance(self, context: RequestContext, request: Json) -> Json: ...
 """
 
+import importlib
+import importlib.util
 from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any, ClassVar
@@ -19,6 +21,7 @@ from localstack.aws.api import CommonServiceException, RequestContext
 from localstack.aws.spec import load_service
 from localstack.services.moto import call_moto, call_moto_with_request
 from localstack.services.plugins import Service, ServiceLifecycleHook
+from localstack.state.inspect import ReflectionStateLocator
 
 type Json = dict[str, Any]
 type Handler = Callable[[RequestContext, Json], Json | None]
@@ -46,6 +49,14 @@ class Provider(ServiceLifecycleHook):
 
     service: ClassVar[str]
     moto: ClassVar[tuple[str, ...]] = ()
+
+    def accept_state_visitor(self, visitor: Any) -> None:
+        """Show what a snapshot must hold: the slice's own `models.stores`, and moto's where moto keeps records."""
+        models = f"{type(self).__module__.rpartition('.')[0]}.models"
+        if importlib.util.find_spec(models) is not None:
+            visitor.visit(importlib.import_module(models).stores)
+        if self.moto:
+            ReflectionStateLocator(service=self.service).accept_state_visitor(visitor)
 
 
 def operation(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
