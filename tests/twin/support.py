@@ -1,5 +1,6 @@
 """What tests of the twin share: a running twin as its users see it, and waiting with a deadline."""
 
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -42,3 +43,39 @@ def eventually[T](look: Callable[[], T], good: Callable[[T], object], seconds: f
             raise AssertionError(f"after {seconds} s still: {seen}")
         time.sleep(0.1)
     return seen
+
+
+def deploy(twin: Twin, name: str, template: dict[str, Any], seconds: float = 60) -> dict[str, str]:
+    """Bring a stack to the template by a change set, and return its outputs; fails with the stack's events."""
+    cloudformation = twin.client("cloudformation")
+    there = name in {one["name"] for one in twin.status()["stacks"]}
+    made = f"change-{time.time_ns()}"
+    cloudformation.create_change_set(
+        StackName=name,
+        ChangeSetName=made,
+        ChangeSetType="UPDATE" if there else "CREATE",
+        TemplateBody=json.dumps(template),
+        Capabilities=["CAPABILITY_NAMED_IAM"],
+    )
+    seen = eventually(
+        lambda: cloudformation.describe_change_set(StackName=name, ChangeSetName=made),
+        lambda change_set: change_set["Status"] in ("CREATE_COMPLETE", "FAILED"),
+        20,
+    )
+    assert seen["Status"] == "CREATE_COMPLETE", seen["StatusReason"]
+    cloudformation.execute_change_set(StackName=name, ChangeSetName=made)
+    stack = eventually(
+        lambda: cloudformation.describe_stacks(StackName=name)["Stacks"][0],
+        lambda stack: not stack["StackStatus"].endswith("_IN_PROGRESS"),
+        seconds,
+    )
+    events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]
+    told = [f"{e['LogicalResourceId']} {e['ResourceStatus']} {e.get('ResourceStatusReason', '')}" for e in events]
+    assert stack["StackStatus"] in ("CREATE_COMPLETE", "UPDATE_COMPLETE"), "\n".join([stack["StackStatus"], *told])
+    return {one["OutputKey"]: one["OutputValue"] for one in stack.get("Outputs", [])}
+
+
+def delete(twin: Twin, name: str, seconds: float = 60) -> None:
+    """Delete a stack and wait until it is gone."""
+    twin.client("cloudformation").delete_stack(StackName=name)
+    eventually(lambda: {one["name"] for one in twin.status()["stacks"]}, lambda names: name not in names, seconds)

@@ -43,7 +43,7 @@ class _Pickler(pickle.Pickler):
         """How `one` is written, NotImplemented for the usual way."""
         if isinstance(one, types.FunctionType | type):
             return NotImplemented if "<" not in one.__qualname__ else (dill.loads, (dill.dumps(one),))
-        save = _reducer(type(one))
+        save = _reducer(type(one))  # type: ignore[arg-type]  # a class is hashable
         if save is None:
             return NotImplemented
         caught = _Caught()
@@ -62,8 +62,8 @@ class _Caught:
 
 
 @cache
-def _reducer(kind: type) -> Callable[[Any, Any], None] | None:
-    registered = localstack_pickle.Pickler.dispatch_overwrite
+def _reducer(kind: Any) -> Callable[[Any, Any], None] | None:
+    registered: dict[type, Callable[[Any, Any], None]] = localstack_pickle.Pickler.dispatch_overwrite
     if kind in registered:
         return registered[kind]
     for base in kind.__mro__[1:]:

@@ -48,6 +48,8 @@ class Node:
         with self._lock:
             if self._was_up:
                 emit("elbv2", self._name, f"the node in {self.zone.name} had died and starts again")
+            # It serves nothing until it has confirmed the plan, whatever it served in its former life.
+            self._plan = None
             try:
                 self._apply(plan, endpoints)
                 self._envoy.start()

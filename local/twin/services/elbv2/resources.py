@@ -1,3 +1,268 @@
-from twin.services.common.resources import Resource
+"""The CloudFormation types of Elastic Load Balancing, over its own API."""
 
-RESOURCES: list[type[Resource]] = []
+import uuid
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from twin.services.common.resources import Progress, Request, Resource, done, failed, is_missing, tags_of, waiting
+
+type Json = dict[str, Any]
+
+_NUMBERS = {
+    "Port", "HealthCheckIntervalSeconds", "HealthCheckTimeoutSeconds", "HealthyThresholdCount",
+    "UnhealthyThresholdCount", "Weight", "Order", "DurationSeconds", "Priority",
+}  # fmt: skip
+_TRUTHS = {"HealthCheckEnabled", "Enabled"}
+
+
+class LoadBalancer(Resource):
+    """An application load balancer, created once all its nodes serve."""
+
+    TYPE = "AWS::ElasticLoadBalancingV2::LoadBalancer"
+    REF = "LoadBalancerArn"
+    HONOURED = frozenset({"IpAddressType", "LoadBalancerAttributes", "Name", "Scheme", "SecurityGroups",
+                          "SubnetMappings", "Subnets", "Tags", "Type"})  # fmt: skip
+
+    def create(self, request: Request) -> Progress:
+        """Make it, set its attributes, wait until it is active."""
+        model, elb = request.desired_state, self.client(request)
+        if "LoadBalancerArn" not in model:
+            names = ("IpAddressType", "Scheme", "SecurityGroups", "SubnetMappings", "Subnets", "Type")
+            wanted = {name: model[name] for name in names if name in model}
+            made = elb.create_load_balancer(Name=model.get("Name") or _name(request), **wanted, **_tagged(model))
+            seen = made["LoadBalancers"][0]
+            model |= _balancer(seen)
+            _set_attributes(elb, model)
+            return waiting(model)
+        state = elb.describe_load_balancers(LoadBalancerArns=[model["LoadBalancerArn"]])["LoadBalancers"][0]["State"]
+        if state["Code"] == "failed":
+            return failed(model, state.get("Reason", "the load balancer failed"))
+        return done(model) if state["Code"] == "active" else waiting(model)
+
+    def update(self, request: Request) -> Progress:
+        """Change attributes, security groups, zones and tags."""
+        model, before, elb = request.desired_state, request.previous_state or {}, self.client(request)
+        arn = before["LoadBalancerArn"]
+        model["LoadBalancerArn"] = arn
+        _set_attributes(elb, model)
+        if model.get("SecurityGroups") and model["SecurityGroups"] != before.get("SecurityGroups"):
+            elb.set_security_groups(LoadBalancerArn=arn, SecurityGroups=model["SecurityGroups"])
+        if (model.get("Subnets"), model.get("SubnetMappings")) != (before.get("Subnets"), before.get("SubnetMappings")):
+            zones = {name: model[name] for name in ("Subnets", "SubnetMappings") if name in model}
+            elb.set_subnets(LoadBalancerArn=arn, **zones)
+        _retag(elb, arn, before, model)
+        return done(model | _balancer(elb.describe_load_balancers(LoadBalancerArns=[arn])["LoadBalancers"][0]))
+
+    def delete(self, request: Request) -> Progress:
+        """Remove it with its nodes."""
+        self.client(request).delete_load_balancer(LoadBalancerArn=request.desired_state["LoadBalancerArn"])
+        return done({})
+
+    def read(self, request: Request) -> Progress:
+        """What the API says of it."""
+        arn, elb = request.desired_state["LoadBalancerArn"], self.client(request)
+        seen = elb.describe_load_balancers(LoadBalancerArns=[arn])["LoadBalancers"][0]
+        attributes = elb.describe_load_balancer_attributes(LoadBalancerArn=arn)["Attributes"]
+        return done(request.desired_state | _balancer(seen) | {"LoadBalancerAttributes": attributes})
+
+
+class TargetGroup(Resource):
+    """A target group."""
+
+    TYPE = "AWS::ElasticLoadBalancingV2::TargetGroup"
+    REF = "TargetGroupArn"
+    _CHECK = ("HealthCheckEnabled", "HealthCheckIntervalSeconds", "HealthCheckPath", "HealthCheckPort",
+              "HealthCheckProtocol", "HealthCheckTimeoutSeconds", "HealthyThresholdCount", "Matcher",
+              "UnhealthyThresholdCount")  # fmt: skip
+    HONOURED = frozenset({*_CHECK, "IpAddressType", "Name", "Port", "Protocol", "ProtocolVersion", "Tags",
+                          "TargetGroupAttributes", "TargetType", "Targets", "VpcId"})  # fmt: skip
+
+    def create(self, request: Request) -> Progress:
+        """Make it, with its attributes and the targets that the template names."""
+        model, elb = request.desired_state, self.client(request)
+        names = ("IpAddressType", "Port", "Protocol", "ProtocolVersion", "TargetType", "VpcId", *self._CHECK)
+        wanted = typed({name: model[name] for name in names if name in model})
+        made = elb.create_target_group(Name=model.get("Name") or _name(request), **wanted, **_tagged(model))
+        model |= _group(made["TargetGroups"][0])
+        _set_attributes(elb, model)
+        if model.get("Targets"):
+            elb.register_targets(TargetGroupArn=model["TargetGroupArn"], Targets=typed(model["Targets"]))
+        return done(model)
+
+    def update(self, request: Request) -> Progress:
+        """Change checks, attributes, targets and tags."""
+        model, before, elb = request.desired_state, request.previous_state or {}, self.client(request)
+        arn = before["TargetGroupArn"]
+        model |= {name: before[name] for name in ("TargetGroupArn", "TargetGroupName", "TargetGroupFullName")}
+        wanted = typed({name: model[name] for name in self._CHECK if name in model})
+        if wanted:
+            elb.modify_target_group(TargetGroupArn=arn, **wanted)
+        _set_attributes(elb, model)
+        old, new = typed(before.get("Targets") or []), typed(model.get("Targets") or [])
+        if gone := [target for target in old if target not in new]:
+            elb.deregister_targets(TargetGroupArn=arn, Targets=gone)
+        if come := [target for target in new if target not in old]:
+            elb.register_targets(TargetGroupArn=arn, Targets=come)
+        _retag(elb, arn, before, model)
+        return done(model)
+
+    def delete(self, request: Request) -> Progress:
+        """Remove it."""
+        self.client(request).delete_target_group(TargetGroupArn=request.desired_state["TargetGroupArn"])
+        return done({})
+
+    def read(self, request: Request) -> Progress:
+        """What the API says of it."""
+        arn = request.desired_state["TargetGroupArn"]
+        seen = self.client(request).describe_target_groups(TargetGroupArns=[arn])["TargetGroups"][0]
+        return done(request.desired_state | {name: seen[name] for name in self._CHECK if name in seen} | _group(seen))
+
+
+class Listener(Resource):
+    """A listener with its default actions."""
+
+    TYPE = "AWS::ElasticLoadBalancingV2::Listener"
+    REF = "ListenerArn"
+    _FIELDS = ("Certificates", "DefaultActions", "Port", "Protocol", "SslPolicy")
+    HONOURED = frozenset({*_FIELDS, "LoadBalancerArn", "Tags"})
+
+    def create(self, request: Request) -> Progress:
+        """Make it."""
+        model = request.desired_state
+        wanted = typed({name: model[name] for name in (*self._FIELDS, "LoadBalancerArn") if name in model})
+        made = self.client(request).create_listener(**wanted, **_tagged(model))
+        return done(model | {"ListenerArn": made["Listeners"][0]["ListenerArn"]})
+
+    def update(self, request: Request) -> Progress:
+        """Change it in place."""
+        model, before, elb = request.desired_state, request.previous_state or {}, self.client(request)
+        wanted = typed({name: model[name] for name in self._FIELDS if name in model})
+        elb.modify_listener(ListenerArn=before["ListenerArn"], **wanted)
+        _retag(elb, before["ListenerArn"], before, model)
+        return done(model | {"ListenerArn": before["ListenerArn"]})
+
+    def delete(self, request: Request) -> Progress:
+        """Remove it; one that went with its balancer is no error."""
+        try:
+            self.client(request).delete_listener(ListenerArn=request.desired_state["ListenerArn"])
+        except ClientError as error:
+            if not is_missing(error):
+                raise
+        return done({})
+
+    def read(self, request: Request) -> Progress:
+        """What the API says of it."""
+        arn = request.desired_state["ListenerArn"]
+        seen = self.client(request).describe_listeners(ListenerArns=[arn])["Listeners"][0]
+        return done(request.desired_state | {name: seen[name] for name in self._FIELDS if name in seen})
+
+
+class ListenerRule(Resource):
+    """A rule of a listener."""
+
+    TYPE = "AWS::ElasticLoadBalancingV2::ListenerRule"
+    REF = "RuleArn"
+    HONOURED = frozenset({"Actions", "Conditions", "ListenerArn", "Priority", "Tags"})
+
+    def create(self, request: Request) -> Progress:
+        """Make it."""
+        model = request.desired_state
+        names = ("Actions", "Conditions", "ListenerArn", "Priority")
+        made = self.client(request).create_rule(**typed({name: model[name] for name in names}), **_tagged(model))
+        return done(model | _rule(made["Rules"][0]))
+
+    def update(self, request: Request) -> Progress:
+        """Change actions, conditions, place and tags."""
+        model, before, elb = request.desired_state, request.previous_state or {}, self.client(request)
+        arn = before["RuleArn"]
+        elb.modify_rule(RuleArn=arn, **typed({name: model[name] for name in ("Actions", "Conditions")}))
+        if str(model["Priority"]) != str(before.get("Priority")):
+            elb.set_rule_priorities(RulePriorities=[{"RuleArn": arn, "Priority": int(model["Priority"])}])
+        _retag(elb, arn, before, model)
+        return done(model | {"RuleArn": arn, "IsDefault": "false"})
+
+    def delete(self, request: Request) -> Progress:
+        """Remove it; one that went with its listener is no error."""
+        try:
+            self.client(request).delete_rule(RuleArn=request.desired_state["RuleArn"])
+        except ClientError as error:
+            if not is_missing(error):
+                raise
+        return done({})
+
+    def read(self, request: Request) -> Progress:
+        """What the API says of it."""
+        seen = self.client(request).describe_rules(RuleArns=[request.desired_state["RuleArn"]])["Rules"][0]
+        return done(request.desired_state | _rule(seen) | {name: seen[name] for name in ("Actions", "Conditions")})
+
+
+def typed(value: Any, name: str = "") -> Any:
+    """Numbers and truth values that templates write as text, as the API takes them."""
+    if isinstance(value, dict):
+        # The ports and codes of a redirect are text for the API too.
+        return {key: typed(one, "" if name == "RedirectConfig" else key) for key, one in value.items()}
+    if isinstance(value, list):
+        return [typed(one, name) for one in value]
+    if name in _NUMBERS and isinstance(value, str):
+        return int(value)
+    if name in _TRUTHS and isinstance(value, str):
+        return value.lower() == "true"
+    return value
+
+
+def _name(request: Request) -> str:
+    """A name as CloudFormation makes it for these types, new for each: a replacement stands beside what it replaces."""
+    return f"{request.stack_name[:6]}-{request.logical_resource_id[:5]}-{uuid.uuid4().hex[:12]}".strip("-")
+
+
+def _set_attributes(elb: Any, model: Json) -> None:
+    of_balancer = "LoadBalancerArn" in model
+    wanted = model.get("LoadBalancerAttributes" if of_balancer else "TargetGroupAttributes")
+    if not wanted:
+        return
+    attributes = [{"Key": str(one["Key"]), "Value": str(one["Value"])} for one in wanted]
+    if of_balancer:
+        elb.modify_load_balancer_attributes(LoadBalancerArn=model["LoadBalancerArn"], Attributes=attributes)
+    else:
+        elb.modify_target_group_attributes(TargetGroupArn=model["TargetGroupArn"], Attributes=attributes)
+
+
+def _tagged(model: Json) -> Json:
+    """The tags as a parameter; the API takes no empty list."""
+    return {"Tags": tags_of(model)} if model.get("Tags") else {}
+
+
+def _retag(elb: Any, arn: str, before: Json, model: Json) -> None:
+    old, new = tags_of(before), tags_of(model)
+    if gone := sorted({tag["Key"] for tag in old} - {tag["Key"] for tag in new}):
+        elb.remove_tags(ResourceArns=[arn], TagKeys=gone)
+    if new and new != old:
+        elb.add_tags(ResourceArns=[arn], Tags=new)
+
+
+def _balancer(seen: Json) -> Json:
+    return {
+        "LoadBalancerArn": seen["LoadBalancerArn"],
+        "LoadBalancerName": seen["LoadBalancerName"],
+        "LoadBalancerFullName": seen["LoadBalancerArn"].split(":loadbalancer/")[1],
+        "DNSName": seen["DNSName"],
+        "CanonicalHostedZoneID": seen["CanonicalHostedZoneId"],
+        "SecurityGroups": seen["SecurityGroups"],
+    }
+
+
+def _group(seen: Json) -> Json:
+    arn = seen["TargetGroupArn"]
+    return {
+        "TargetGroupArn": arn,
+        "TargetGroupName": seen["TargetGroupName"],
+        "TargetGroupFullName": arn.rsplit(":", 1)[1],
+    }
+
+
+def _rule(seen: Json) -> Json:
+    return {"RuleArn": seen["RuleArn"], "IsDefault": str(seen["IsDefault"]).lower()}
+
+
+RESOURCES: list[type[Resource]] = [LoadBalancer, TargetGroup, Listener, ListenerRule]
