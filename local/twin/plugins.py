@@ -37,8 +37,10 @@ def twin_restore() -> None:
     """After LocalStack's own start: bring back what the control plane knew."""
     from twin.persistence.install import install
     from twin.persistence.snapshot import restore
+    from twin.services.s3.access import install as install_access
 
     install()
+    install_access()
     restore()
 
 

@@ -8,7 +8,7 @@ from typing import Any
 HOLD_SECONDS = 30
 _READING = re.compile(r"^(Get|List|Describe|Head|BatchGet|Lookup|Query|Scan|Validate|Estimate|Simulate|Filter|Select)")
 # They come all the time and are worth no snapshot of their own.
-_STREAMS = {"PutLogEvents", "PutMetricData", "AssumeRole", "CreateLogStream"}
+_STREAMS = {"PutLogEvents", "PutMetricData", "CreateLogStream"}
 # Their objects are written down at once (see objects.py).
 _OBJECTS = {"PutObject", "PostObject", "CompleteMultipartUpload", "UploadPart", "CopyObject", "DeleteObject"}
 
