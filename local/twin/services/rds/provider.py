@@ -1,9 +1,6 @@
 """The API of RDS: the operations of the neighbouring modules, under one roof."""
 
-from typing import Any
-
 from twin.services.rds.instances import Instances
-from twin.services.rds.models import stores
 from twin.services.rds.parameter_groups import ParameterGroups
 from twin.services.rds.records import Records
 from twin.services.rds.subnet_groups import SubnetGroups
@@ -13,10 +10,6 @@ class Rds(Instances, SubnetGroups, ParameterGroups, Records):
     """PostgreSQL instances; other engines, clusters, replicas, snapshots and proxies are refused by name."""
 
     service = "rds"
-
-    def accept_state_visitor(self, visitor: Any) -> None:
-        """Show the snapshot what is to be kept."""
-        visitor.visit(stores)
 
 
 PROVIDER = Rds()
