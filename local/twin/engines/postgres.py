@@ -1,7 +1,8 @@
 """A PostgreSQL server on an address of its own: made, started, asked, stopped; alone or as a standby.
 
-The server does TLS itself and admits nothing else. It never listens on a socket file, so that two nodes live side by
-side. Settings that the order of a failover needs are always on: WAL hints for pg_rewind, kept WAL, fast retries.
+The server does TLS itself and admits nothing else unless its node says so. It never listens on a socket file, so that
+two nodes live side by side. Settings that the order of a failover needs are always on: WAL hints for pg_rewind, kept
+WAL, fast retries.
 """
 
 import contextlib
@@ -52,6 +53,7 @@ class Node:
     name: as which it replicates. data: its directory. log: the file it writes to.
     address, port: where it listens. certificate: its leaf; the chain is what it trusts in others.
     password: that of TWIN_ROLE. settings: of the parameter group, over the engine's own.
+    force_tls: whether a client that comes in plain text is turned away.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Node:
     certificate: Certificate
     password: str = field(repr=False)
     settings: Mapping[str, str] = field(default_factory=dict)
+    force_tls: bool = True
 
     def conninfo(self, database: str = "postgres", **more: str) -> str:
         """How TWIN_ROLE connects to it, TLS verified."""
@@ -129,6 +132,11 @@ def follow(node: Node, primary: Node) -> None:
     (node.data / "standby.signal").touch()
 
 
+def is_copied_at(data: Path) -> bool:
+    """Whether the data directory is a whole copy of a primary's: what `follow` writes comes last."""
+    return (data / "standby.signal").exists()
+
+
 def start(node: Node) -> Process:
     """Start the server and wait until it answers; raise ProcessError with its last log line when it does not."""
     _write_configuration(node)
@@ -190,6 +198,13 @@ def require_standby(node: Node, name: str | None) -> None:
         connection.execute("select pg_reload_conf()")
 
 
+def reload(node: Node) -> None:
+    """Put the node's settings in force as far as a running server can; raise psycopg.Error when it does not answer."""
+    _write_configuration(node)
+    with psycopg.connect(node.conninfo(), autocommit=True) as connection:
+        connection.execute("select pg_reload_conf()")
+
+
 def _primary_conninfo(node: Node, primary: Node) -> str:
     return primary.conninfo(application_name=node.name)
 
@@ -211,7 +226,7 @@ def _write_configuration(node: Node) -> None:
     lines.append("include_if_exists 'twin.primary.conf'")
     write_atomic(node.data / "postgresql.conf", "\n".join(lines) + "\n")
     access = [
-        "hostssl all all 127.0.0.0/8 scram-sha-256",
+        f"{'hostssl' if node.force_tls else 'host'} all all 127.0.0.0/8 scram-sha-256",
         f"hostssl replication {TWIN_ROLE} 127.0.0.0/8 scram-sha-256",
     ]
     write_atomic(node.data / "pg_hba.conf", "\n".join(access) + "\n")

@@ -1,4 +1,264 @@
-def start() -> None: ...
+"""Makes each instance what it is wanted to be: observe, decide, act, four times a second and whenever woken."""
+
+import threading
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import psycopg
+
+from twin.core.addresses import book
+from twin.core.loop import Loop, Slot
+from twin.core.status import register
+from twin.core.timeline import emit
+from twin.engines import postgres
+from twin.engines.tcp_front import front
+from twin.services.rds import changes, parameters, windows
+from twin.services.rds.acts import perform
+from twin.services.rds.database import Database, owner
+from twin.services.rds.decide import Act, Seen, Standby, decide, is_as_asked, status
+from twin.services.rds.events import Told, tell
+from twin.services.rds.models import LOCK, Instance, ParameterGroup, all_instances, store
+from twin.services.rds.placement import place
+from twin.services.rds.volume import NODES, Volume
+
+INTERVAL = 0.25
+RETRY_MOST = 30.0
+FAILURES = 3
+SHUTDOWN_SECONDS = 8.0
 
 
-def stop() -> None: ...
+class Controller:
+    """One in the process, made by `start`."""
+
+    def __init__(self) -> None:
+        self.loop = Loop("rds", self.cycle, INTERVAL)
+        self._slot = Slot(self.loop)
+        self._databases: dict[str, Database] = {}
+        self._failures: dict[str, int] = {}
+        self._errors: dict[str, Exception] = {}
+        self._again: dict[str, float] = {}
+
+    def stop(self) -> None:
+        """Stop the loop and all nodes in order, the instances side by side."""
+        self.loop.stop()
+        deadline = time.monotonic() + SHUTDOWN_SECONDS
+        while any(map(self._slot.busy, self._databases)) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        enders = [threading.Thread(target=database.stop) for database in self._databases.values()]
+        for ender in enders:
+            ender.start()
+        for ender in enders:
+            ender.join()
+        if enders:
+            front().stop()
+
+    def cycle(self) -> str | None:
+        """One round over all instances."""
+        instances = all_instances()
+        said = [sentence for instance in instances if (sentence := self._tend(instance))]
+        if instances:
+            front().keep()
+        return "; ".join(said) or None
+
+    def database(self, instance: Instance) -> Database | None:
+        """What runs of the instance, None before it has been placed."""
+        return self._databases.get(instance.arn)
+
+    def observe(self, instance: Instance) -> Seen:
+        """How the instance is right now."""
+        database = self._databases.get(instance.arn)
+        seen = Seen(
+            wish=instance.wish,
+            multi_az=instance.multi_az,
+            reboot=instance.reboot,
+            born=instance.born,
+            has_standby=instance.has_standby,
+            ran=False,
+            password_due=instance.password is not None,
+            failed=self._failures.get(instance.arn, 0) >= FAILURES,
+        )
+        return seen if database is None else _look(seen, instance, database)
+
+    def reason(self, instance: Instance) -> str:
+        """Why the last action on the instance failed, empty if it did not."""
+        error = self._errors.get(instance.arn)
+        return str(error) if error else ""
+
+    def _tend(self, instance: Instance) -> str | None:
+        arn = instance.arn
+        if self._slot.busy(arn):
+            return None
+        if arn not in self._databases:
+            self._databases[arn] = _place(instance)
+        database = self._databases[arn]
+        self._note_failure(instance)
+        seen = self.observe(instance)
+        if not instance.born and is_as_asked(seen):
+            instance.born = True
+            tell(instance, Told.CREATED)
+        self._maintain(instance)
+        action = decide(seen)
+        if action is None or (time.monotonic() < self._again.get(arn, 0) and action.act is not Act.REMOVE):
+            if database.ran:
+                database.route()
+            return None
+        emit("rds", instance.identifier, action.sentence)
+        self._slot.run(arn, lambda: self._perform(action.act, instance, database))
+        return f"{instance.identifier} {action.sentence}"
+
+    def _perform(self, act: Act, instance: Instance, database: Database) -> None:
+        perform(act, instance, database)
+        self._failures.pop(instance.arn, None)
+        self._errors.pop(instance.arn, None)
+        if act is Act.REMOVE:
+            self._databases.pop(instance.arn, None)
+            with LOCK:
+                store(instance.region).instances.pop(instance.identifier, None)
+            tell(instance, Told.DELETED)
+
+    def _note_failure(self, instance: Instance) -> None:
+        arn, error = instance.arn, self._slot.error(instance.arn)
+        if error is None or error is self._errors.get(arn):
+            return
+        self._errors[arn] = error
+        # A server that is on its way down answers with an error to whoever still asks: that is seen next, not counted.
+        if not isinstance(error, psycopg.OperationalError):
+            self._failures[arn] = self._failures.get(arn, 0) + 1
+            self._again[arn] = time.monotonic() + min(2.0 ** self._failures[arn] / 2, RETRY_MOST)
+            emit("rds", instance.identifier, f"failed: {error}")
+
+    def _maintain(self, instance: Instance) -> None:
+        window = instance.recorded["PreferredMaintenanceWindow"]
+        if instance.pending and windows.inside(window, datetime.now(UTC)):
+            with LOCK:
+                changes.apply(instance, dict(instance.pending))
+
+
+def _look(seen: Seen, instance: Instance, database: Database) -> Seen:
+    record = database.volume.record()
+    if record is None:
+        return replace(seen, ran=database.ran)
+    sight = database.sight()
+    other = database.node_name(record.other)
+    streaming = [one for one in (sight.replicas if sight else ()) if one.name == other and one.state == "streaming"]
+    standby = Standby(
+        built=postgres.is_copied_at(database.volume.data(record.other)),
+        alive=database.pid(record.other) is not None,
+        streaming=bool(streaming),
+        in_sync=any(one.sync_state == "sync" for one in streaming),
+        silent=database.unstreamed(streams=bool(streaming)),
+        broken=database.broken,
+    )
+    return replace(
+        seen,
+        record=record,
+        alive=database.pid(record.primary) is not None,
+        answers=sight is not None and database.pid(record.primary) is not None,
+        silent=database.silent(),
+        ran=database.ran,
+        requires=sight is not None and sight.requires_standby,
+        standby=standby,
+        settings_due=database.parameters != due(instance, database),
+    )
+
+
+def group_of(instance: Instance) -> ParameterGroup:
+    """The parameter group that the instance is to have."""
+    found: ParameterGroup = store(instance.region).parameter_groups[instance.parameter_group]
+    return found
+
+
+def due(instance: Instance, database: Database) -> dict[str, str]:
+    """The parameters that the running servers of the instance are to have."""
+    with LOCK:
+        return parameters.at_once(group_of(instance), database.booted, database.booted_group)
+
+
+def _place(instance: Instance) -> Database:
+    volume = Volume(instance.region, instance.identifier)
+    record = volume.record()
+    subnets = store(instance.region).subnet_groups[instance.subnet_group].subnets
+    places = place(subnets, instance.zone, record)
+    zones = {name: subnet.zone for name, subnet in places.items()}
+    if record and record.zones != zones:
+        volume.write(replace(record, zones=zones))
+    if not instance.born:
+        # Addresses of an earlier life lie in subnets that may be gone.
+        for name in NODES:
+            book().release(f"{owner(instance)}/{name}")
+        if record:
+            emit("rds", instance.identifier, f"finds its volume again, its primary in {zones[record.primary]}")
+    return Database(instance, places)
+
+
+def observe(instance: Instance) -> Seen:
+    """How the instance is right now."""
+    return _controller.observe(instance)
+
+
+def database(instance: Instance) -> Database | None:
+    """What runs of the instance, None before it has been placed."""
+    return _controller.database(instance)
+
+
+def reason(instance: Instance) -> str:
+    """Why the last action on the instance failed, empty if it did not."""
+    return _controller.reason(instance)
+
+
+def wake() -> None:
+    """Look again now."""
+    _controller.loop.wake()
+
+
+def start() -> None:
+    """Begin: what the store wants is made so, on the volumes that lie there."""
+    global _controller  # noqa: PLW0603 - one in the process
+    _controller = Controller()
+    register("databases", _status)
+    _controller.loop.start()
+
+
+def stop() -> None:
+    """Stop the loop, then all nodes in order."""
+    _controller.stop()
+
+
+def _status() -> list[dict[str, object]]:
+    return [_shown(instance) for instance in all_instances()]
+
+
+def _shown(instance: Instance) -> dict[str, object]:
+    seen, running = _controller.observe(instance), _controller.database(instance)
+    record = seen.record
+    shown: dict[str, object] = {
+        "id": instance.identifier,
+        "status": status(seen).value,
+        "multi_az": instance.has_standby,
+        "zone": record.zones[record.primary] if record else None,
+        "secondary_zone": record.zones[record.synchronous] if record and record.synchronous else None,
+        "endpoint": None,
+        "nodes": [],
+    }
+    if running is None or record is None:
+        return shown
+    address, port = running.endpoint
+    sight = running.sight()
+    sync = {one.name: one.sync_state for one in (sight.replicas if sight else ())}
+    nodes = [
+        {
+            "role": "primary" if name == record.primary else "standby",
+            "zone": running.places[name].zone,
+            "pid": running.pid(name),
+            "address": running.address(name),
+            "port": port,
+            "sync_state": sync.get(running.node_name(name)),
+        }
+        for name in (record.primary, record.other)
+        if name == record.primary or seen.standby.built
+    ]
+    return shown | {"endpoint": {"address": address, "port": port}, "nodes": nodes}
+
+
+_controller = Controller()

@@ -1,8 +1,15 @@
-from twin.services.common.api import Provider
+"""The API of RDS: the operations of the neighbouring modules, under one roof."""
+
+from twin.services.rds.instances import Instances
+from twin.services.rds.parameter_groups import ParameterGroups
+from twin.services.rds.records import Records
+from twin.services.rds.subnet_groups import SubnetGroups
 
 
-class Slice(Provider):
+class Rds(Instances, SubnetGroups, ParameterGroups, Records):
+    """PostgreSQL instances; other engines, clusters, replicas, snapshots and proxies are refused by name."""
+
     service = "rds"
 
 
-PROVIDER = Slice()
+PROVIDER = Rds()

@@ -1,0 +1,284 @@
+"""The nodes of one instance: made, started, joined, parted, ended. It decides nothing; one action runs at a time."""
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+from twin.core.addresses import book, listening_port, loopback
+from twin.core.certificates import authority
+from twin.core.errors import ProcessError
+from twin.core.processes import Process
+from twin.core.world import world
+from twin.engines import postgres
+from twin.engines.postgres import Node
+from twin.engines.postgres_watch import Sight, Watcher
+from twin.engines.tcp_front import front
+from twin.services.rds import master
+from twin.services.rds.models import Instance, Subnet
+from twin.services.rds.parameters import as_settings, forces_tls
+from twin.services.rds.volume import NODES, Record, Volume
+
+LOG = logging.getLogger(__name__)
+
+# An answer older than this is none.
+FRESH_SECONDS = 3.0
+# Two nodes of one volume replicate under names of at most 63 characters.
+LONGEST_NAME = 60
+
+
+def owner(instance: Instance) -> str:
+    """The name under which the instance holds addresses."""
+    return f"rds/{instance.region}/{instance.identifier}"
+
+
+class Database:
+    """What runs of one instance. Only its own actions change it; what it shows may be read at any time.
+
+    places: the subnet of each node. parameters: those in force, booted: those that the primary started with, of
+    booted_group.
+    """
+
+    def __init__(self, instance: Instance, places: Mapping[str, Subnet]) -> None:
+        self.name = instance.identifier
+        self.volume = Volume(instance.region, instance.identifier)
+        self.places = dict(places)
+        self.parameters: dict[str, str] = {}
+        self.booted: dict[str, str] = {}
+        self.booted_group = ""
+        self.broken = False
+        self.ran = False
+        self._owner = owner(instance)
+        self._route = self._owner.replace("/", "-")
+        self.endpoint = (book().endpoint(self._owner), listening_port(instance.port))
+        self._port = instance.port
+        self._processes: dict[str, Process] = {}
+        self._watcher: Watcher | None = None
+        self._answered = self._streamed = time.monotonic()
+
+    # What is seen.
+
+    def pid(self, name: str) -> int | None:
+        """The pid of the node's server, None when it does not run."""
+        process = self._processes.get(name)
+        return process.pid if process is not None and process.alive else None
+
+    def sight(self) -> Sight | None:
+        """What the primary answered within the last moments."""
+        seen = self._watcher.seen if self._watcher else None
+        if seen is None or time.monotonic() - seen.at > FRESH_SECONDS:
+            return None
+        self._answered = max(self._answered, seen.at)
+        return seen
+
+    def silent(self) -> float:
+        """Seconds since the primary last answered."""
+        return time.monotonic() - self._answered
+
+    def unstreamed(self, *, streams: bool) -> float:
+        """Seconds since the standby last streamed; `streams` says that it does now."""
+        if streams:
+            self._streamed = time.monotonic()
+        return time.monotonic() - self._streamed
+
+    def has_copy(self) -> bool:
+        """Whether the standby's data is a whole copy of a primary's."""
+        return postgres.is_copied_at(self.volume.data(self.record.other))
+
+    def node_name(self, name: str) -> str:
+        """The name under which the node replicates."""
+        return f"{self.name[: LONGEST_NAME - 2]}-{name}"
+
+    def node(self, name: str) -> Node:
+        """The node as the engine takes it."""
+        address = self.address(name)
+        addresses = [self.endpoint[0], *(self.address(one) for one in NODES if one in self.places)]
+        return Node(
+            name=self.node_name(name),
+            data=self.volume.data(name),
+            log=world().directory("logs") / f"rds-{self.name}-{name}.log",
+            address=address,
+            port=listening_port(self._port),
+            certificate=authority().issue(self._route, addresses, []),
+            password=self.volume.password(),
+            settings=as_settings(self.parameters),
+            force_tls=forces_tls(self.parameters),
+        )
+
+    def address(self, name: str) -> str:
+        """The loopback address of the node."""
+        place = self.places[name]
+        return loopback(book().eni(place.id, place.cidr, f"{self._owner}/{name}"))
+
+    @property
+    def record(self) -> Record:
+        """What is written down of the nodes."""
+        found = self.volume.record()
+        if found is None:
+            raise ProcessError(f"database {self.name} has no volume")
+        return found
+
+    # What is done.
+
+    def create(self, primary: str) -> None:
+        """Make an empty primary; what an unfinished attempt has left goes first."""
+        self.volume.forget(primary)
+        postgres.create(self.node(primary))
+        self.volume.write(Record(primary, None, {name: place.zone for name, place in self.places.items()}))
+
+    def start(self, parameters: Mapping[str, str], group: str, *, standby: bool) -> None:
+        """Start the primary with these parameters, with `standby` the standby beside it; the endpoint leads there.
+
+        Raises ProcessError when the primary does not start; a standby that does not is `broken`.
+        """
+        record = self.record
+        self.parameters = dict(parameters)
+        with ThreadPoolExecutor(3) as side_by_side:
+            routed = side_by_side.submit(self.route)
+            beside = side_by_side.submit(self.start_standby) if standby else None
+            started = side_by_side.submit(self._start_primary, record.primary)
+            started.result()
+            self.booted, self.booted_group = dict(parameters), group
+            routed.result()
+            self.route()
+            if beside:
+                beside.result()
+
+    def start_standby(self) -> None:
+        """Start the standby on its data; when it does not come it is `broken`, which is no error."""
+        record = self.record
+        standby = self.node(record.other)
+        self._streamed = time.monotonic()
+        try:
+            postgres.fence(standby)
+            postgres.follow(standby, self.node(record.primary))
+            self._processes[record.other] = postgres.start(standby)
+        except ProcessError as error:
+            LOG.warning("database %s: %s", self.name, error)
+            self.broken = True
+        else:
+            self.broken = False
+        self._streamed = time.monotonic()
+
+    def prepare(self, user: str, password: str, database: str) -> None:
+        """Let the server know its master user and the first database."""
+        master.prepare(self.node(self.record.primary), user, password, database)
+
+    def detach(self) -> None:
+        """Write down that the standby must not be promoted; only then let commits go on without it."""
+        record = self.record
+        self.volume.write(replace(record, synchronous=None))
+        postgres.require_standby(self.node(record.primary), None)
+        self._await(lambda seen: not seen.requires_standby)
+
+    def attach(self) -> None:
+        """Let commits wait for the standby."""
+        record = self.record
+        postgres.require_standby(self.node(record.primary), self.node(record.other).name)
+        self._await(lambda seen: seen.requires_standby)
+
+    def record_in_sync(self) -> None:
+        """Write down that the standby holds every acknowledged commit."""
+        record = self.record
+        zones = {name: place.zone for name, place in self.places.items()}
+        self.volume.write(replace(record, synchronous=record.other, zones=zones))
+
+    def build(self) -> None:
+        """Copy the primary to the other zone and start the copy as its standby."""
+        record = self.record
+        self._end(record.other)
+        postgres.copy(self.node(record.other), self.node(record.primary))
+        self.start_standby()
+        if self.broken:
+            raise ProcessError(f"the standby of {self.name} does not start on a fresh copy")
+
+    def remove_standby(self) -> None:
+        """End the standby and remove its data."""
+        name = self.record.other
+        self._end(name)
+        self.volume.forget(name)
+
+    def apply(self, parameters: Mapping[str, str]) -> None:
+        """Put parameters in force on the nodes that run."""
+        self.parameters = dict(parameters)
+        for name in NODES:
+            if self.pid(name) is not None:
+                postgres.reload(self.node(name))
+
+    def stop(self) -> None:
+        """Stop the nodes in order: the primary first, so that its standby gets everything."""
+        self._unwatch()
+        record = self.volume.record()
+        if self.ran:
+            front().route(self._route, *self.endpoint, [])
+        for name in (record.primary, record.other) if record else NODES:
+            self._end(name)
+
+    def restart(self, parameters: Mapping[str, str], group: str, *, standby: bool) -> None:
+        """Stop the nodes in order and start them with these parameters."""
+        self.stop()
+        self.start(parameters, group, standby=standby)
+
+    def fence(self) -> None:
+        """End the primary at once, whatever state it is in."""
+        self._unwatch()
+        name = self.record.primary
+        if process := self._processes.pop(name, None):
+            process.kill()
+        postgres.fence(self.node(name))
+
+    def remove(self) -> None:
+        """End the nodes at once; remove data, endpoint, addresses, certificate."""
+        self._unwatch()
+        front().remove(self._route)
+        for name in NODES:
+            if process := self._processes.pop(name, None):
+                process.kill()
+            postgres.fence(self.node(name))
+        certificate = self.node(NODES[0]).certificate
+        self.volume.remove()
+        for name in NODES:
+            book().release(f"{self._owner}/{name}")
+        book().free(self._owner)
+        certificate.cert_path.unlink(missing_ok=True)
+        certificate.key_path.unlink(missing_ok=True)
+
+    def route(self) -> None:
+        """Let the endpoint lead to the primary while that runs, to nobody while it does not."""
+        record = self.record
+        upstreams = [(self.address(record.primary), listening_port(self._port))] if self.pid(record.primary) else []
+        front().route(self._route, *self.endpoint, upstreams)
+
+    def _start_primary(self, name: str) -> None:
+        node = self.node(name)
+        self._unwatch()
+        self._answered = time.monotonic()
+        postgres.fence(node)
+        self._processes[name] = postgres.start(node)
+        self._answered = self._streamed = time.monotonic()
+        self.ran = True
+        self._watcher = Watcher(node)
+        self._watcher.start()
+
+    def _end(self, name: str) -> None:
+        process = self._processes.get(name)
+        if process is not None and process.alive:
+            postgres.stop(self.node(name), process)
+        elif self.volume.data(name).exists():
+            postgres.fence(self.node(name))
+        self._processes.pop(name, None)
+
+    def _await(self, told: Callable[[Sight], bool]) -> None:
+        """Wait a moment until the primary itself says so: it takes what it was told beside its work."""
+        deadline = time.monotonic() + FRESH_SECONDS
+        while self._watcher and time.monotonic() < deadline:
+            self._watcher.look(FRESH_SECONDS)
+            seen = self._watcher.seen
+            if seen is not None and told(seen):
+                return
+
+    def _unwatch(self) -> None:
+        if self._watcher:
+            self._watcher.stop()
+            self._watcher = None
