@@ -1,6 +1,7 @@
 """How the environments differ: sizes, counts, retention, domain, Spot. Nothing else may differ between them."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -10,6 +11,9 @@ from infra.errors import SettingsError
 REGION = "ap-northeast-2"
 ZONES = ("ap-northeast-2a", "ap-northeast-2c")
 DOMAIN_VARIABLE = "DUET_DOMAIN"
+# Names as ACM and browsers take them: letters, digits, hyphens, at least two labels.
+_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+_DOMAIN = re.compile(rf"(?=.{{1,253}}$)({_LABEL}\.)+{_LABEL}")
 
 EnvironmentName = Literal["prod", "dev", "small", "twin"]
 ENVIRONMENTS: tuple[EnvironmentName, ...] = ("prod", "dev", "small", "twin")
@@ -155,12 +159,14 @@ def settings(name: str, *, domain: str | None = None) -> Settings:
     """Return the environment `name`; its domain is `domain`, else DUET_DOMAIN, else the environment's own.
 
     `dev` and `small` stand beside production under one domain, as `dev.<domain>` and `small.<domain>`; the twin
-    keeps its own. Raises SettingsError where `name` is unknown or `prod` has no domain.
+    keeps its own. Raises SettingsError where `name` is unknown, `prod` has no domain, or the domain is none.
     """
     found = _ALL.get(name)
     if found is None:
         raise SettingsError(f"unknown environment {name!r}: there are {', '.join(ENVIRONMENTS)}")
     given = (domain if domain is not None else os.environ.get(DOMAIN_VARIABLE, "")).strip().rstrip(".").lower()
+    if given and not _DOMAIN.fullmatch(given):
+        raise SettingsError(f"{given!r} is not a domain: {DOMAIN_VARIABLE} is a name such as duet.example")
     if name == "prod":
         if not given:
             raise SettingsError(

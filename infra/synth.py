@@ -6,6 +6,7 @@ milliseconds: the CDK, which takes seconds to load, is imported only when there 
 
 import fcntl
 import hashlib
+import json
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
@@ -77,8 +78,21 @@ def write(of: Settings, outdir: Path) -> None:
         compose(app, of)
         app.synth()
     except RuntimeError as error:
-        reason = str(error).splitlines()[0]
+        reason = _broken_rules(outdir / "validation-report.json") or str(error).splitlines()[0]
         raise SynthError(f"{of.name} was not written: {reason}") from error
+
+
+def _broken_rules(report: Path) -> str:
+    """Say which rules of which packs are broken where; empty when no pack complained."""
+    if not report.exists():
+        return ""
+    broken = [
+        f"{violation['ruleName']} at {place['constructPath']}"
+        for pack in json.loads(report.read_text())["pluginReports"]
+        for violation in pack["violations"]
+        for place in violation["violatingConstructs"]
+    ]
+    return f"{'; '.join(broken)} (see {report})" if broken else ""
 
 
 @contextmanager

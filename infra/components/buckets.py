@@ -46,7 +46,8 @@ class PrivateBucket(s3.Bucket):
             ],
             server_access_logs_bucket=logs_to,
             server_access_logs_prefix=f"{purpose}/" if logs_to is not None else None,
-            removal_policy=RemovalPolicy.RETAIN if settings.keep_data else RemovalPolicy.DESTROY,
+            # A bucket of a first deployment that failed must go, or its name would stand in the way of the next.
+            removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE if settings.keep_data else RemovalPolicy.DESTROY,
         )
 
     def objects(self, prefix: str) -> str:

@@ -10,7 +10,7 @@ from types import FrameType
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra.deploy import assembly, images, plan, preflight
+from infra.deploy import assembly, bootstrap, images, plan, preflight
 from infra.deploy.aws import Aws, connect
 from infra.deploy.certificates import GivenCertificate
 from infra.deploy.deployment import Deployment, Target
@@ -70,6 +70,9 @@ def _run(options: argparse.Namespace, progress: Progress) -> None:
     if options.diff:
         print("\n".join(_plan(target)))
         return
+    if target.aws.endpoint is None:
+        # Before anything is shown or asked: what is not bootstrapped cannot be deployed to.
+        bootstrap.ensure(target.aws, target.caller, least=bootstrap.needed(target.stacks), by_itself=False)
     if not options.yes:
         progress.say("\n".join(_plan(target)))
         question = f"Deploy {target.settings.name} to account {target.caller.account}, {target.aws.region}? [y/N] "
@@ -137,7 +140,11 @@ def _destroy(target: Target, progress: Progress, *, ask: bool) -> None:
 def _ask(question: str, answer: str) -> None:
     if not sys.stdin.isatty():
         raise DeployError("there is nobody to ask: give --yes to go on without")
-    if input(question).strip().lower() != answer:
+    try:
+        given = input(question)
+    except EOFError:
+        given = ""
+    if given.strip().lower() != answer:
         raise DeployError("not confirmed, nothing was changed")
 
 

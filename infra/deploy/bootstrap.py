@@ -8,6 +8,7 @@ import fcntl
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from botocore.exceptions import ClientError
@@ -28,6 +29,11 @@ _PARAMETERS = {
     "CloudFormationExecutionPolicies": f"arn:{PARTITION}:iam::aws:policy/AdministratorAccess",
     "PublicAccessBlockConfiguration": "true",
 }
+
+
+def needed(stacks: Iterable[Stack]) -> int:
+    """Return the least version of the bootstrap stack with which all `stacks` can be deployed."""
+    return max((stack.bootstrap_version for stack in stacks), default=0)
 
 
 def version(aws: Aws) -> int:

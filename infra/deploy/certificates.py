@@ -1,5 +1,6 @@
 """The certificate that the load balancer shows: one that is given, else one that ACM issues for the domain."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,7 +112,8 @@ def _request(aws: Aws, settings: Settings) -> str:
     return aws.acm.request_certificate(
         DomainName=settings.domain,
         ValidationMethod="DNS",
-        IdempotencyToken=f"duet{settings.name}",
+        # Within an hour ACM answers the same token with the same certificate: another domain needs another token.
+        IdempotencyToken=hashlib.sha256(settings.domain.encode()).hexdigest()[:32],
         Tags=[{"Key": _TAG, "Value": settings.name}],
     )["CertificateArn"]
 

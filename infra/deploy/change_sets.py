@@ -66,7 +66,8 @@ def is_unchanged(
 ) -> bool:
     """Tell whether a deployed stack already is what would be deployed: settled well, same template, values and tags."""
     return (
-        succeeded(deployed.status)
+        stack.template_body is None  # nothing is known of a body but its text, and it may be of a newer version
+        and succeeded(deployed.status)
         and all(deployed.parameters.get(name) == value for name, value in parameters.items())
         and all(deployed.tags.get(name) == value for name, value in stack.tags.items())
         and deployed.termination_protection == stack.termination_protection
@@ -75,9 +76,17 @@ def is_unchanged(
 
 
 def deploy(
-    aws: Aws, stack: Stack, *, parameters: Mapping[str, str], note: Callable[[str], None] = lambda _: None
+    aws: Aws,
+    stack: Stack,
+    *,
+    parameters: Mapping[str, str],
+    note: Callable[[str], None] = lambda _: None,
+    failed: Callable[[Happening], None] = lambda _: None,
 ) -> Outcome:
-    """Bring `stack` to its template with `parameters`. Raises StackFailed when CloudFormation could not."""
+    """Bring `stack` to its template with `parameters`. Raises StackFailed when CloudFormation could not.
+
+    `failed` hears of each failure when it happens: a rollback takes away what could be asked for the reason.
+    """
     deployed = _prepared(aws, stack, note=note)
     if deployed is not None and is_unchanged(stack, parameters, deployed, stacks.template(aws, stack.name)):
         return Outcome(changed=False, outputs=deployed.outputs, id=deployed.id)
@@ -87,7 +96,7 @@ def deploy(
     changed = change_set is not None
     if change_set is not None:
         aws.cloudformation.execute_change_set(StackName=stack.name, ChangeSetName=change_set["ChangeSetName"])
-        _await_success(aws, stack, watch=watch, note=note)
+        _await_success(aws, stack, watch=watch, note=note, failed=failed)
     _protect(aws, stack)
     after = stacks.look(aws, stack.name)
     assert after is not None
@@ -195,13 +204,17 @@ def discard(aws: Aws, stack: Stack, change_set: "DescribeChangeSetOutputTypeDef"
     _forget(aws, stack.name, change_set["ChangeSetName"], create=False)
 
 
-def _await_success(aws: Aws, stack: Stack, *, watch: Watch, note: Callable[[str], None]) -> None:
+def _await_success(
+    aws: Aws, stack: Stack, *, watch: Watch, note: Callable[[str], None], failed: Callable[[Happening], None]
+) -> None:
     happenings: list[Happening] = []
 
     def hear(happening: Happening) -> None:
         happenings.append(happening)
         if happening.type != "AWS::CloudFormation::Stack":
             note(f"{happening.status} {stack.shown(happening.logical_id)} ({happening.type})")
+        if happening.status.endswith("_FAILED"):
+            failed(happening)
 
     settled = stacks.settle(aws, stack.name, watch=watch, heard=hear)
     status = settled.status if settled else "DELETE_COMPLETE"

@@ -13,6 +13,7 @@ from infra.deploy.images import Image
 from infra.deploy.order import Task, run_all
 from infra.deploy.preflight import Caller
 from infra.deploy.progress import Progress, Step
+from infra.deploy.stacks import Happening
 from infra.deploy.static_files import Published
 from infra.deploy.tasks import why_service_failed
 from infra.errors import DeployError
@@ -51,7 +52,7 @@ class Deployment:
         """Deploy everything; return the URL of the app. Raises DeployError naming what failed, and why."""
         self.tag = images.context_tag(self.target.root)
         with self.progress.step("bootstrap") as step:
-            least = max(stack.bootstrap_version for stack in self.target.stacks)
+            least = bootstrap.needed(self.target.stacks)
             by_itself = self.target.aws.endpoint is not None
             step.detail = bootstrap.ensure(self.target.aws, self.target.caller, least=least, by_itself=by_itself)
         run_all(self._tasks(), interrupt=self.target.aws.interrupt)
@@ -84,15 +85,22 @@ class Deployment:
         return run
 
     def _stack(self, step: Step, stack: Stack) -> None:
+        words: dict[str, str] = {}
+
+        def ask(failure: Happening) -> None:
+            if failure.type == "AWS::ECS::Service" and failure.physical_id:
+                cluster = self.outcomes["release"].outputs["ClusterName"]
+                words[failure.id] = why_service_failed(self.target.aws, cluster=cluster, service=failure.physical_id)
+
         try:
-            outcome = change_sets.deploy(self.target.aws, stack, parameters=self._parameters(stack), note=step.note)
+            outcome = change_sets.deploy(
+                self.target.aws, stack, parameters=self._parameters(stack), note=step.note, failed=ask
+            )
         except StackFailed as error:
-            failure = error.why.failure
-            if failure is None or failure.type != "AWS::ECS::Service" or not failure.physical_id:
+            told = words.get(error.why.failure.id) if error.why.failure else None
+            if not told:
                 raise
-            cluster = self.outcomes["release"].outputs["ClusterName"]
-            words = why_service_failed(self.target.aws, cluster=cluster, service=failure.physical_id)
-            raise DeployError(f"{error} | {words}") from error
+            raise DeployError(f"{error} | {told}") from error
         self.outcomes[stack.part] = outcome
         step.detail = "deployed" if outcome.changed else "unchanged"
 

@@ -8,10 +8,11 @@ from infra.deploy.aws import Aws
 from infra.deploy.progress import Progress
 from infra.deploy.situation import Situation, situation
 from infra.deploy.stacks import Happening, Watch
+from infra.errors import DeployError
 
 
 def destroy(aws: Aws, all_stacks: Sequence[Stack], progress: Progress) -> list[str]:
-    """Delete the stacks that exist; return what their templates retain, as `type physical-id`.
+    """Delete the stacks that exist; return what their templates retain, as `type physical-id (how)`.
 
     Protection against deletion is lifted: whoever calls this has asked the user.
     """
@@ -52,7 +53,8 @@ def _open(aws: Aws, stack: Stack) -> list[str]:
         if policy == "Delete" and summary["ResourceType"] == "AWS::S3::Bucket":
             empty(aws, physical)
         if policy != "Delete":
-            kept.append(f"{summary['ResourceType']} {physical} ({policy.lower()})")
+            how = "a last snapshot" if policy == "Snapshot" else "as it is"
+            kept.append(f"{summary['ResourceType']} {physical} ({how})")
     return kept
 
 
@@ -66,9 +68,14 @@ def _unprotect(aws: Aws, type_: str, physical: str) -> None:
 
 
 def empty(aws: Aws, bucket: str) -> None:
-    """Delete every object of a bucket, all versions included; CloudFormation deletes empty buckets only."""
+    """Delete every object of a bucket, all versions included; CloudFormation deletes empty buckets only.
+
+    Raises DeployError with the first object that cannot be deleted.
+    """
     for page in aws.s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
         entries = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
         if entries:
             objects = [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in entries]
-            aws.s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})  # type: ignore[typeddict-item]
+            answer = aws.s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})  # type: ignore[typeddict-item]
+            for error in answer.get("Errors", []):
+                raise DeployError(f"{bucket}/{error.get('Key')} could not be deleted: {error.get('Message')}")

@@ -80,7 +80,8 @@ def _files(root: Path) -> Iterator[Path]:
         top = root / name
         paths = [top] if top.is_file() else sorted(top.rglob("*"))
         for path in paths:
-            if path.is_file() and not any(part in path.as_posix() for part in _NOT_IN_IT):
+            # Where the repository itself lies says nothing about its files.
+            if path.is_file() and not any(part in path.relative_to(root).as_posix() for part in _NOT_IN_IT):
                 yield path
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
 
 from infra.errors import DeployError
 
@@ -26,11 +27,16 @@ def ready(tasks: Mapping[str, Task], *, done: set[str], started: set[str]) -> li
 def run_all(tasks: list[Task], *, interrupt: Callable[[], None]) -> None:
     """Run `tasks`. After a failure none is started; those under way end, then the first failure is raised.
 
-    When the user interrupts, `interrupt` is called so that tasks under way stop waiting.
+    When the user interrupts, `interrupt` is called so that tasks under way stop waiting. Raises DeployError before
+    anything is started where tasks need what nothing does, or each other.
     """
     named = {task.name: task for task in tasks}
     if unknown := {need for task in tasks for need in task.needs} - named.keys():
         raise DeployError(f"nothing does {', '.join(sorted(unknown))}")
+    try:
+        TopologicalSorter({task.name: task.needs for task in tasks}).prepare()
+    except CycleError as error:
+        raise DeployError(f"steps need each other in a circle: {' → '.join(error.args[1])}") from error
     work = _Work(tasks=named)
     with ThreadPoolExecutor(MOST_AT_ONCE, thread_name_prefix="deploy") as pool:
         try:
@@ -41,8 +47,6 @@ def run_all(tasks: list[Task], *, interrupt: Callable[[], None]) -> None:
             raise
     if work.failure is not None:
         raise work.failure
-    if len(work.done) < len(named):
-        raise DeployError(f"steps need each other in a circle: {', '.join(sorted(named.keys() - work.done))}")
 
 
 @dataclass

@@ -71,7 +71,10 @@ def _plan_one(aws: Aws, stack: Stack, parameters: Mapping[str, str]) -> StackPla
         return StackPlan(stack.name, compare(before, stack.template, stack), f"by its templates only: {error}")
     if found is None:
         return StackPlan(stack.name, ())
-    changes = tuple(_change(each, stack) for each in found.get("Changes", []))
+    pages = aws.cloudformation.get_paginator("describe_change_set").paginate(
+        StackName=stack.name, ChangeSetName=found["ChangeSetName"]
+    )
+    changes = tuple(_change(each, stack) for page in pages for each in page.get("Changes", []))
     change_sets.discard(aws, stack, found)
     return StackPlan(stack.name, changes, "" if changes else "outputs, tags or metadata only")
 

@@ -10,6 +10,7 @@ from infra.deploy.aws import Aws
 from infra.errors import DeployError, Interrupted
 
 _LAST_WORDS = 3
+_GRACE = 10
 
 
 def run(
@@ -63,5 +64,9 @@ def _await(aws: Aws, process: subprocess.Popen[str]) -> None:
                 return
     except (Interrupted, KeyboardInterrupt):
         process.terminate()
-        process.wait()
+        try:
+            process.wait(_GRACE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
         raise

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, TextIO
 
 from rich.console import Console
+from rich.markup import escape
 
 Status = Literal["started", "done", "failed"]
 
@@ -96,7 +97,7 @@ class Step:
 
 def _human(event: Event) -> str:
     name = f"{event.step:<12}"
-    detail = event.detail.replace("[", "\\[")
+    detail = escape(event.detail)
     if event.status == "failed":
         return f"  [red]✗[/red] {name} {event.seconds:6.1f} s  {detail}"
     if event.status == "done":

@@ -72,37 +72,35 @@ def template(aws: Aws, name: str) -> Mapping[str, Any]:
     return body if isinstance(body, Mapping) else {}
 
 
-def outputs(aws: Aws, name: str) -> Mapping[str, str]:
-    """Return the outputs of a stack that must be there. Raises DeployError where it is not."""
-    found = look(aws, name)
-    if found is None:
-        raise DeployError(f"stack {name} does not exist")
-    return found.outputs
-
-
 class Watch:
     """The events of one stack from now on."""
 
     def __init__(self, aws: Aws, stack_name: str) -> None:
         self._aws = aws
         self._name = stack_name
-        self._seen = {happening.id for happening in self._latest()}
+        self._seen: set[str] = set()
+        self.fresh()
 
     def fresh(self) -> list[Happening]:
         """Return what happened since the last call, in order."""
-        found = [each for each in self._latest() if each.id not in self._seen]
-        self._seen |= {each.id for each in found}
-        return found
-
-    def _latest(self) -> list[Happening]:
         try:
-            pages = self._aws.cloudformation.get_paginator("describe_stack_events").paginate(StackName=self._name)
-            events = [event for page in pages for event in page["StackEvents"]]
+            events = self._unseen()
         except ClientError as error:
             if "does not exist" in str(error):
                 return []
             raise
+        self._seen |= {each["EventId"] for each in events}
         return [_happening(event) for event in reversed(events)]
+
+    def _unseen(self) -> "list[StackEventTypeDef]":
+        """The events not seen yet, newest first as they come; pages behind a seen one are not asked for."""
+        found: list[StackEventTypeDef] = []
+        for page in self._aws.cloudformation.get_paginator("describe_stack_events").paginate(StackName=self._name):
+            events = [event for event in page["StackEvents"] if event["EventId"] not in self._seen]
+            found += events
+            if len(events) < len(page["StackEvents"]):
+                break
+        return found
 
 
 def _happening(event: "StackEventTypeDef") -> Happening:

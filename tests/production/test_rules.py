@@ -131,7 +131,9 @@ def test_what_is_meant_to_last_is_kept(environments: dict[str, Environment], nam
     database = kept.only("AWS::RDS::DBInstance")
     assert database.body["DeletionPolicy"] == "Snapshot"
     assert database.properties["DeletionProtection"] is True
-    assert all(bucket.body["DeletionPolicy"] == "Retain" for bucket in kept.of_type("AWS::S3::Bucket"))
+    for bucket in kept.of_type("AWS::S3::Bucket"):
+        assert bucket.body["DeletionPolicy"] == "RetainExceptOnCreate", "a failed first deployment must not keep names"
+        assert bucket.body["UpdateReplacePolicy"] == "Retain"
     assert kept.only("AWS::ECR::Repository").body["DeletionPolicy"] == "Retain"
     manifest = json.loads((kept.directory / "manifest.json").read_text())
     stacks = [each for each in manifest["artifacts"].values() if each["type"] == "aws:cloudformation:stack"]
