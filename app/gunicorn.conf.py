@@ -4,6 +4,8 @@ import os
 
 wsgi_app = "duet.wsgi:make()"
 bind = os.environ.get("GUNICORN_BIND", "0.0.0.0:8080")
+# Loaded once, before the workers part: they share its memory. Nothing is connected before the first request.
+preload_app = True
 worker_class = "gthread"
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 threads = int(os.environ.get("WEB_THREADS", "8"))

@@ -29,6 +29,7 @@ def create_app(settings: Settings) -> Flask:
         MAX_CONTENT_LENGTH=MAXIMUM_FORM_BYTES,
         WTF_CSRF_TIME_LIMIT=None,
         APP_ORIGIN=settings.app_origin,
+        ATTEMPTS_PER_ADDRESS=settings.attempts_per_address,
     )
     # One balancer stands before the app. The host is the browser's own, so its port needs no mending.
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]

@@ -1,6 +1,7 @@
 """Static files under names that hold their content's hash, so that browsers keep them for good.
 
 A release computes the names from its own files. It answers for files of older releases too: they lie in the bucket.
+When the bucket does not answer, a release's own files come from its image, so that pages keep their looks.
 """
 
 import hashlib
@@ -12,8 +13,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 from flask import Blueprint, Flask, Response, abort, current_app, request
+from werkzeug.exceptions import NotFound
 
 from duet.storage import storage
 
@@ -95,7 +97,13 @@ def serve(name: str) -> Response:
         kept = Kept((DIRECTORY / own[name]).read_bytes(), content_type(name))
         memory.put(name, kept)
     if kept is None:
-        return _immutable(_from_bucket(name, memory), name)
+        try:
+            return _immutable(_from_bucket(name, memory), name)
+        except (BotoCoreError, ClientError, NotFound) as error:
+            if name not in own:
+                raise
+            current_app.logger.warning("%s comes from the image, not from the bucket: %s", name, error)
+            kept = Kept((DIRECTORY / own[name]).read_bytes(), content_type(name))
     return _immutable(Response(kept.body, content_type=kept.content_type), name)
 
 

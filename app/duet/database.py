@@ -4,6 +4,8 @@ from datetime import datetime
 
 import sqlalchemy as sa
 from flask import Flask, current_app, g
+from psycopg.errors import ReadOnlySqlTransaction
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 
 from duet.settings import DatabaseSettings
@@ -49,10 +51,12 @@ def make_engine(settings: DatabaseSettings, *, statement_timeout: int = STATEMEN
         # A connection to a node that vanished without a word is given up after some seconds, not hours.
         "tcp_user_timeout": 10_000,
         "keepalives_idle": 15,
+        # During a failover the endpoint may still lead to a node that only reads.
+        "target_session_attrs": "read-write",
     }
     if settings.ssl_mode.startswith("verify-"):
         arguments["sslrootcert"] = settings.root_certificates
-    return sa.create_engine(
+    engine = sa.create_engine(
         url,
         connect_args=arguments,
         pool_pre_ping=True,
@@ -60,7 +64,17 @@ def make_engine(settings: DatabaseSettings, *, statement_timeout: int = STATEMEN
         max_overflow=4,
         pool_timeout=5,
         pool_recycle=1800,
+        # What people wrote stays out of the logs.
+        hide_parameters=True,
     )
+    sa.event.listen(engine, "handle_error", _drop_if_demoted)
+    return engine
+
+
+def _drop_if_demoted(context: ExceptionContext) -> None:
+    """Let go of a connection whose node became a standby: it would refuse every write from now on."""
+    if isinstance(context.original_exception, ReadOnlySqlTransaction):
+        context.is_disconnect = True
 
 
 def init_app(app: Flask, settings: DatabaseSettings) -> None:

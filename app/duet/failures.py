@@ -3,10 +3,11 @@
 from http import HTTPStatus
 
 import redis
+from botocore.exceptions import BotoCoreError, ClientError
 from flask import Flask, Response, jsonify, make_response, render_template, request
 from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
@@ -38,11 +39,21 @@ def init_app(app: Flask) -> None:
     @app.errorhandler(redis.RedisError)
     @app.errorhandler(OperationalError)
     @app.errorhandler(PoolTimeout)
+    @app.errorhandler(BotoCoreError)
+    @app.errorhandler(ClientError)
     def dependency(error: Exception) -> Response:
         app.logger.error("something the app depends on does not answer: %s", type(error).__name__, exc_info=error)
         response = page(503, _text(503))
         response.headers["Retry-After"] = "5"
         return response
+
+    @app.errorhandler(DBAPIError)
+    def database_error(error: DBAPIError) -> Response:
+        # A connection that was lost, as in a failover, is the dependency's; anything else is a mistake of ours.
+        if error.connection_invalidated:
+            return dependency(error)
+        app.logger.error("the database refused what was asked", exc_info=error)
+        return page(500, _text(500))
 
 
 def page(status: int, text: str) -> Response:

@@ -1,7 +1,9 @@
 """How often something may be tried, counted in Redis over all tasks."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from flask import current_app
 
 from duet.cache import client
 from duet.errors import TooManyAttempts
@@ -27,6 +29,11 @@ def count(limit: Limit, subject: str) -> None:
         _, attempts, left = pipeline.execute()
     if int(attempts) > limit.attempts:
         raise TooManyAttempts(max(1, int(left)))
+
+
+def count_at(limit: Limit, address: str) -> None:
+    """Count an attempt that comes from a network address; the settings may allow more than `limit` does."""
+    count(replace(limit, attempts=current_app.config["ATTEMPTS_PER_ADDRESS"] or limit.attempts), address)
 
 
 def forgive(limit: Limit, subject: str) -> None:

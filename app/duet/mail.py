@@ -1,9 +1,10 @@
 """Mail by SES. A mail that cannot be sent is logged and never breaks the request it belongs to."""
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import threading
+from functools import cached_property
+from typing import TYPE_CHECKING, cast
 
-import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from flask import Flask, current_app
@@ -16,20 +17,31 @@ if TYPE_CHECKING:
 _EXTENSION = "duet.mail"
 
 
-@dataclass(frozen=True)
 class Mailer:
-    """sender: the address mails come from, None for no mail at all."""
+    """sender: the address mails come from, None for no mail at all. Threads share it."""
 
-    sender: str | None
-    ses: "SESClient"
+    def __init__(self, sender: str | None, region: str) -> None:
+        self.sender = sender
+        self._region = region
+        self._making = threading.Lock()
+
+    @property
+    def ses(self) -> "SESClient":
+        """The client, made at the first mail: most tasks of a quiet hour send none."""
+        with self._making:
+            return self._ses
+
+    @cached_property
+    def _ses(self) -> "SESClient":
+        # A person waits for the page: a mail gets one short try.
+        config = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 1})
+        made = botocore.session.get_session().create_client("ses", region_name=self._region, config=config)
+        return cast("SESClient", made)
 
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Give the app its mailer; nothing is connected yet."""
-    # A person waits for the page: a mail gets one short try.
-    config = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 1})
-    ses = boto3.client("ses", region_name=settings.storage.region, config=config)
-    app.extensions[_EXTENSION] = Mailer(settings.mail_sender, ses)
+    app.extensions[_EXTENSION] = Mailer(settings.mail_sender, settings.storage.region)
 
 
 def send(to: str, subject: str, text: str) -> bool:

@@ -47,7 +47,11 @@ class StorageSettings:
 
 @dataclass(frozen=True)
 class Settings:
-    """All of it. mail_sender: None sends no mail. app_origin: as in mails, `https://host`."""
+    """All of it. mail_sender: None sends no mail. app_origin: as in mails, `https://host`.
+
+    attempts_per_address: how often one network address may sign up or log in in 15 minutes; None for the app's
+    own limit. A load test, whose people all come from one address, needs more.
+    """
 
     release: str
     app_origin: str
@@ -56,6 +60,7 @@ class Settings:
     redis: RedisSettings
     storage: StorageSettings
     mail_sender: str | None = None
+    attempts_per_address: int | None = None
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
@@ -79,6 +84,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
             endpoint=environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL") or None,
         ),
         mail_sender=environment.get("MAIL_SENDER") or None,
+        attempts_per_address=_number(environment, "ATTEMPTS_PER_ADDRESS", 0) or None,
     )
 
 

@@ -9,8 +9,8 @@ MINIMUM_PASSWORD = 10
 
 
 def stripped(value: str | None) -> str | None:
-    """The text without white space around it."""
-    return value.strip() if value else value
+    """The text without white space around it, and without NUL, which PostgreSQL's texts cannot hold."""
+    return value.replace("\0", "").strip() if value else value
 
 
 class SignUpForm(FlaskForm):
@@ -27,7 +27,12 @@ class SignUpForm(FlaskForm):
     email = EmailField(
         _l("Email"),
         filters=[stripped],
-        validators=[DataRequired(_l("Please give your email.")), Email(_l("This is not an email address."))],
+        # SES delivers to no address whose local part is not ASCII.
+        # https://docs.aws.amazon.com/ses/latest/APIReference/API_SendEmail.html
+        validators=[
+            DataRequired(_l("Please give your email.")),
+            Email(_l("This is not an email address."), allow_smtputf8=False),
+        ],
     )
     password = PasswordField(
         _l("Password"),

@@ -17,6 +17,7 @@ def remember(person: Person) -> None:
     """Let the session be this person's, under a new name."""
     session.clear()
     session[_KEY] = person.id
+    session.permanent = True
     if isinstance(opened := session._get_current_object(), StoredSession):  # type: ignore[attr-defined]
         opened.renew()
 

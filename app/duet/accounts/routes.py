@@ -1,5 +1,7 @@
 """Pages of accounts."""
 
+import re
+
 from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
 from flask_babel import get_locale
 from werkzeug.exceptions import BadRequest
@@ -7,9 +9,12 @@ from werkzeug.wrappers import Response
 
 from duet.accounts import identity, service
 from duet.accounts.forms import LogInForm, SignUpForm
+from duet.accounts.service import NewPerson
 from duet.errors import RuleError
 from duet.i18n import COOKIE, COOKIE_SECONDS, LANGUAGES
 
+# A path whose second character is a slash, a backslash or a tab would lead to another host.
+_OWN_PATH = re.compile(r"/(?:[a-z0-9][\w\-/]*)?", re.ASCII)
 blueprint = Blueprint("accounts", __name__, template_folder="templates")
 
 
@@ -21,9 +26,8 @@ def sign_up() -> str | Response:
     form = SignUpForm()
     if form.validate_on_submit():
         try:
-            person = service.sign_up(
-                form.name.data, form.email.data, form.password.data, str(get_locale()), current_app.config["APP_ORIGIN"]
-            )
+            new = NewPerson(form.name.data, form.email.data, form.password.data, str(get_locale()))
+            person = service.sign_up(new, request.remote_addr or "", current_app.config["APP_ORIGIN"])
         except RuleError as error:
             form.email.errors = [str(error)]
         else:
@@ -45,7 +49,9 @@ def log_in() -> str | Response:
             flash(str(error), "error")
         else:
             identity.remember(person)
-            return redirect(url_for("home.index"))
+            response = redirect(url_for("home.index"))
+            # On a device that has not been told one, the person's language is the one chosen elsewhere.
+            return response if COOKIE in request.cookies else _speaking(response, person.language)
     return render_template("accounts/log_in.html", form=form)
 
 
@@ -62,9 +68,14 @@ def language() -> Response:
     chosen = request.form.get("language", "")
     if chosen not in LANGUAGES:
         raise BadRequest
+    person = identity.current_person()
+    if person is not None:
+        service.speak(person, chosen)
     back = request.form.get("back", "/")
     # Only a path of ours: an address elsewhere would make this an open redirect.
-    safe = back if back.startswith("/") and not back.startswith(("//", "/\\")) else "/"
-    response = redirect(safe)
-    response.set_cookie(COOKIE, chosen, max_age=COOKIE_SECONDS, path="/", secure=True, httponly=True, samesite="Lax")
+    return _speaking(redirect(back if _OWN_PATH.fullmatch(back) else "/"), chosen)
+
+
+def _speaking(response: Response, language: str) -> Response:
+    response.set_cookie(COOKIE, language, max_age=COOKIE_SECONDS, path="/", secure=True, httponly=True, samesite="Lax")
     return response

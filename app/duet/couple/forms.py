@@ -23,5 +23,5 @@ class InviteForm(FlaskForm):
     email = EmailField(
         _l("Your partner's email (optional)"),
         filters=[stripped],
-        validators=[Optional(), Email(_l("This is not an email address."))],
+        validators=[Optional(), Email(_l("This is not an email address."), allow_smtputf8=False)],
     )

@@ -50,20 +50,23 @@ def of_couple(couple_id: int, day: date) -> Snapshot:
 
 def _read(couple_id: int, day: date) -> Snapshot:
     opened = session()
-    names = opened.execute(
-        sa.select(Person.id, Person.name)
+    # One row to each of the two.
+    people = opened.execute(
+        sa.select(Person.id, Person.name, Couple.start_date, Photo.key)
         .join(Member, Member.person_id == Person.id)
-        .where(Member.couple_id == couple_id)
-    )
+        .join(Couple, Couple.id == Member.couple_id)
+        .outerjoin(Photo, Photo.couple_id == Couple.id)
+        .where(Couple.id == couple_id)
+    ).all()
     moods = opened.scalars(sa.select(Mood).where(Mood.couple_id == couple_id, Mood.day == day))
     days = opened.scalars(sa.select(Dday).where(Dday.couple_id == couple_id).order_by(Dday.day, Dday.title))
-    start = opened.scalar(sa.select(Couple.start_date).where(Couple.id == couple_id))
+    _id, _name, start, photo = people[0]
     return Snapshot(
         start_date=start.isoformat() if start else None,
-        names=dict(names.tuples().all()),
+        names={person_id: name for person_id, name, _start, _photo in people},
         moods={mood.person_id: SaidMood(mood.feeling, mood.note) for mood in moods},
         days=[OwnDay(one.id, one.title, one.day.isoformat()) for one in days],
-        photo=opened.scalar(sa.select(Photo.key).where(Photo.couple_id == couple_id)),
+        photo=photo,
     )
 
 

@@ -17,7 +17,7 @@ class Photo(Base):
             ["couple_id", "person_id"], ["member.couple_id", "member.person_id"], ondelete="CASCADE"
         ),
         sa.CheckConstraint("size > 0", name="size_positive"),
-        sa.CheckConstraint("key like 'couples/' || couple_id || '/%'", name="key_of_couple"),
+        sa.CheckConstraint("key like 'photos/' || couple_id || '/%'", name="key_of_couple"),
     )
 
     couple_id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True)

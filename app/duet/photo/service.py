@@ -11,11 +11,12 @@ from flask import current_app
 from flask_babel import gettext as _
 from sqlalchemy.dialects.postgresql import insert
 
-from duet import cache, storage
+from duet import cache, limits, storage
 from duet.couple.models import Couple
 from duet.couple.service import Pair
 from duet.database import session
 from duet.errors import RuleError
+from duet.limits import Limit
 from duet.photo.models import Photo
 from duet.storage import StoredObject, Upload
 
@@ -23,6 +24,8 @@ MOST_BYTES = 10 * 1024 * 1024
 # An address outlives its time in the cache by ten minutes, so that a page never shows one that is about to end.
 SAME_ADDRESS_SECONDS = 300
 _HEAD_BYTES = 16
+# What is uploaded and never confirmed stays in the bucket: this bounds it.
+UPLOADS = Limit("photo", attempts=30, seconds=3600)
 
 
 @dataclass(frozen=True)
@@ -49,12 +52,16 @@ class Begun:
 
 
 def begin(pair: Pair, content_type: str, size: int) -> Begun:
-    """Allow an upload of exactly that kind and size; raise RuleError when the kind or size is not allowed."""
+    """Allow an upload of exactly that kind and size.
+
+    Raises RuleError when the kind or size is not allowed, TooManyAttempts when the couple uploads too often.
+    """
     kind = KINDS.get(content_type)
     if kind is None:
         raise RuleError(_("Please choose a JPEG, PNG or WebP picture."))
     if not 0 < size <= MOST_BYTES:
         raise RuleError(_("A photo has at most %(most)s MB.", most=MOST_BYTES // 1024 // 1024))
+    limits.count(UPLOADS, str(pair.couple_id))
     key = f"{_prefix(pair.couple_id)}{uuid.uuid4().hex}.{kind.suffix}"
     return Begun(key, storage.presign_upload(key, content_type, size))
 
@@ -115,4 +122,4 @@ def _remove(key: str) -> None:
 
 
 def _prefix(couple_id: int) -> str:
-    return f"couples/{couple_id}/"
+    return f"photos/{couple_id}/"

@@ -143,7 +143,7 @@ def _belongings() -> None:
         sa.UniqueConstraint("key", name="uq_photo_key"),
         _of_member("photo"),
         sa.CheckConstraint("size > 0", name=op.f("ck_photo_size_positive")),
-        sa.CheckConstraint("key like 'couples/' || couple_id || '/%'", name=op.f("ck_photo_key_of_couple")),
+        sa.CheckConstraint("key like 'photos/' || couple_id || '/%'", name=op.f("ck_photo_key_of_couple")),
     )
 
 
