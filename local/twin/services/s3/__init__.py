@@ -1,1 +1,1 @@
-"""S3's doors: core serves whoever asks; here a request without a signature, or with a wrong one, gets what AWS gives."""
+"""S3's doors: core serves whoever asks; here who comes unsigned, or wrongly signed, gets what AWS gives."""
