@@ -19,6 +19,8 @@ from twin.services.elbv2.nodes import Endpoints, Node, forget_directory
 INTERVAL = 0.25
 SETTLE_SECONDS = 10.0
 RETRY_SECONDS = 5.0
+# Envoy writes what it has buffered for a log once a second.
+FLUSH_SECONDS = 1.5
 
 type NodeKey = tuple[str, str]
 
@@ -48,6 +50,7 @@ class Controller:
         self._again: dict[NodeKey, float] = {}
         self._rounds = threading.Condition()
         self._asked = self._done = 0
+        self._logs_due = time.monotonic()
 
     def start(self) -> None:
         """Start the checks and the loop."""
@@ -91,7 +94,18 @@ class Controller:
             sentences += self._serve(wanted, states, Surroundings(on_disk, world().speed))
         sentences += self._end_strangers(wanted)
         self._note_active(wanted)
+        self._deliver_logs(wanted)
         return sentences
+
+    def _deliver_logs(self, wanted: Snapshot) -> None:
+        """Every few minutes, beside the loop, bring the nodes' access logs to their buckets."""
+        if time.monotonic() < self._logs_due:
+            return
+        self._logs_due = time.monotonic() + world().wait_scaled(access_logs.EVERY_SECONDS)
+        for balancer in wanted.balancers.values():
+            if access_logs.wanted(balancer):
+                nodes = self.nodes(balancer.arn)
+                self._slot.run(f"logs/{balancer.arn}", lambda b=balancer, n=nodes: _deliver(b, n, wanted))  # type: ignore[misc]
 
     def _unfinished(self) -> bool:
         """Whether a node was not told everything last time, or refused it a while ago."""
@@ -221,6 +235,14 @@ class Controller:
             ):
                 self._active.add(balancer.arn)
                 emit("elbv2", balancer.name, "active")
+
+
+def _deliver(balancer: LoadBalancer, nodes: list[Node], wanted: Snapshot) -> None:
+    files = {node.zone.address: node.close_log() for node in nodes}
+    time.sleep(FLUSH_SECONDS)
+    for address, closed in files.items():
+        if sentence := access_logs.deliver(balancer, address, closed, wanted):
+            emit("elbv2", balancer.name, sentence)
 
 
 _running: list[Controller] = []

@@ -8,6 +8,7 @@ from pathlib import Path
 from twin.core.addresses import listening_port, loopback
 from twin.core.certificates import Certificate
 from twin.engines.envoy import Json, listener, server_tls
+from twin.services.elbv2.access_log_lines import access_log
 from twin.services.elbv2.answers import local_replies, local_reply_page
 from twin.services.elbv2.matching import SOURCE_HEADER, predicate
 from twin.services.elbv2.models import Listener, LoadBalancer, Rule, Snapshot, TargetGroup, Zone, groups_in
@@ -51,9 +52,10 @@ def plan(snapshot: Snapshot, balancer: LoadBalancer, zone: Zone, around: Surroun
             continue
         used |= {arn for rule in rules for arn in groups_in(rule.actions)}
         port = listening_port(wanted.port)
+        known = {"metadata": {"filter_metadata": {"twin": {"certificate": wanted.certificate_arn or "-"}}}}
         listeners += [
-            listener(f"{wanted.port}-{zone.name}", loopback(zone.address), port, [chain]),
-            listener(f"{wanted.port}-zoneless", balancer.address, port, [chain], enable_reuse_port=True),
+            listener(f"{wanted.port}-{zone.name}", loopback(zone.address), port, [chain], **known),
+            listener(f"{wanted.port}-zoneless", balancer.address, port, [chain], **known, enable_reuse_port=True),
         ]
     groups = [snapshot.groups[arn] for arn in sorted(used) if arn in snapshot.groups]
     return NodePlan(tuple(listeners), {group.cluster: _cluster(group, around.speed) for group in groups})
@@ -285,18 +287,3 @@ def _cluster(group: TargetGroup, speed: float) -> Json:
     if slow and policy == "ROUND_ROBIN":
         cluster["round_robin_lb_config"] = {"slow_start_config": {"slow_start_window": f"{slow / speed:.3f}s"}}
     return cluster
-
-
-def access_log(path: Path) -> Json:
-    """A file of one JSON object a request, from which the log in AWS's form is made."""
-    fields = {
-        "time": "%START_TIME(%s.%6f)%",
-        "client": "%DOWNSTREAM_REMOTE_ADDRESS%",
-        "target": "%UPSTREAM_HOST%",
-        "status": "%RESPONSE_CODE%",
-    }
-    return _typed(
-        "envoy.access_loggers.file",
-        "extensions.access_loggers.file.v3.FileAccessLog",
-        {"path": str(path), "log_format": {"json_format": fields}},
-    )

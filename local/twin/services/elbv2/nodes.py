@@ -1,6 +1,8 @@
 """A balancer's node in a zone: an Envoy of its own, told by plans."""
 
+import contextlib
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -69,10 +71,14 @@ class Node:
             else:
                 self._serve(plan)
 
-    def reopen_logs(self) -> None:
-        """Let the Envoy open its access log anew, after the file was moved away."""
+    def close_log(self) -> list[Path]:
+        """Let the Envoy begin a new access log; the closed ones, also of former lives, to be delivered and removed."""
         with self._lock:
-            self._envoy.reopen_logs()
+            if self.access_log.exists() and self.access_log.stat().st_size:
+                self.access_log.rename(self.access_log.with_name(f"closed-{time.time_ns()}.jsonl"))
+                with contextlib.suppress(OSError):  # one that does not answer has died, and starts with a new file
+                    self._envoy.reopen_logs()
+            return list(self.access_log.parent.glob("closed-*.jsonl"))
 
     def stop(self) -> None:
         """End the Envoy."""

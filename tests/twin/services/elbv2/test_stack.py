@@ -1,8 +1,11 @@
 """A balancer that a template describes: a node in each zone, its rules, its targets, and nothing left behind."""
 
+import gzip
 import http.client
 import http.server
+import json
 import os
+import shlex
 import signal
 import socket
 import ssl
@@ -75,6 +78,17 @@ def balancer(twin: Twin, targets: list[Target]) -> Iterator[Json]:
     yield {**outputs, "Certificate": certificate, "Authority": str(authority.ca_path)}
     with suppress(KeyError):
         delete(twin, STACK)
+
+
+@pytest.fixture
+def logs(twin: Twin) -> Iterator[str]:
+    """A bucket, emptied and removed afterwards."""
+    s3, name = twin.client("s3"), "balanced-logs"
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": twin.world.region})
+    yield name
+    for entry in s3.list_objects_v2(Bucket=name).get("Contents", []):
+        s3.delete_object(Bucket=name, Key=entry["Key"])
+    s3.delete_bucket(Bucket=name)
 
 
 def template(certificate: str, addresses: list[str], **more: Json) -> Json:
@@ -248,6 +262,48 @@ def test_a_deregistered_target_finishes_what_it_has_begun(twin: Twin, balancer: 
     _healthy(twin, balancer)
 
 
+def test_requests_are_in_the_access_log_in_the_form_of_aws(twin: Twin, balancer: Json, logs: str) -> None:
+    elb, s3 = twin.client("elbv2"), twin.client("s3")
+    attributes = [
+        {"Key": "access_logs.s3.enabled", "Value": "true"},
+        {"Key": "access_logs.s3.bucket", "Value": logs},
+        {"Key": "access_logs.s3.prefix", "Value": "front"},
+    ]
+    with pytest.raises(ClientError, match=f"Access Denied for bucket: {logs}. Please check S3bucket permission"):
+        elb.modify_load_balancer_attributes(LoadBalancerArn=balancer["Arn"], Attributes=attributes)
+    root = "front/AWSLogs/000000000000"
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"AWS": "arn:aws:iam::600734575887:root"},
+        "Action": "s3:PutObject",
+        "Resource": f"arn:aws:s3:::{logs}/{root}/*",
+    }
+    s3.put_bucket_policy(Bucket=logs, Policy=json.dumps({"Statement": [statement]}))
+    elb.modify_load_balancer_attributes(LoadBalancerArn=balancer["Arn"], Attributes=attributes)
+    assert s3.get_object(Bucket=logs, Key=f"{root}/ELBAccessLogTestFile")["Body"].read()
+    _ask(balancer, "/teapot?asked=here", headers={"User-Agent": 'a "quoted" agent'})
+    _ask(balancer, "/forwarded")
+    lines = eventually(
+        lambda: _log_lines(s3, logs, f"{root}/elasticloadbalancing/ap-northeast-2/"),
+        lambda lines: any("/teapot" in one for one in lines) and any("/forwarded" in one for one in lines),
+        45,
+    )
+    fixed = shlex.split(next(one for one in lines if "/teapot?asked=here" in one))
+    assert len(fixed) == 30
+    assert fixed[0] == "https"
+    assert fixed[2] == balancer["Arn"].split(":loadbalancer/")[1]
+    assert fixed[4:10] == ["-", "-1", "-1", "-1", "418", "-"]
+    assert fixed[12] == "GET https://balanced.localhost:443/teapot?asked=here HTTP/1.1"
+    assert fixed[13] == r"a \x22quoted\x22 agent"
+    assert (fixed[20], fixed[22]) == ("10", "fixed-response")
+    forwarded = shlex.split(next(one for one in lines if "/forwarded" in one))
+    assert (forwarded[8], forwarded[9], forwarded[16]) == ("200", "200", balancer["Group"])
+    assert all(float(wait) >= 0 for wait in forwarded[5:8])
+    elb.modify_load_balancer_attributes(
+        LoadBalancerArn=balancer["Arn"], Attributes=[{"Key": "access_logs.s3.enabled", "Value": "false"}]
+    )
+
+
 def test_a_killed_node_is_missed_by_nobody_and_comes_back(twin: Twin, balancer: Json) -> None:
     before = _nodes(twin, balancer)
     assert sorted(node["zone"] for node in before) == list(ZONES)
@@ -323,6 +379,12 @@ def balancer_port(balancer: Json) -> int:
 def _port(address: str, port: int) -> int:
     with socket.socket() as probe:
         return port if probe.connect_ex((address, port)) == 0 else port + 8000
+
+
+def _log_lines(s3: Any, bucket: str, prefix: str) -> list[str]:
+    entries = s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])
+    bodies = [s3.get_object(Bucket=bucket, Key=entry["Key"])["Body"].read() for entry in entries]
+    return [line for body in bodies for line in gzip.decompress(body).decode().splitlines()]
 
 
 def _every_health(twin: Twin, balancer: Json) -> list[Json]:
