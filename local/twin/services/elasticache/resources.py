@@ -1,3 +1,285 @@
-from twin.services.common.resources import Resource
+"""ElastiCache's CloudFormation types."""
 
-RESOURCES: list[type[Resource]] = []
+import hashlib
+import re
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from twin.services.common.api import Json
+from twin.services.common.resources import Progress, Request, Resource, done, failed, is_missing, tags_of, waiting
+
+LONGEST_ID = 40
+DIGEST = 8
+_NUMBERS = ("NumCacheClusters", "NumNodeGroups", "ReplicasPerNodeGroup", "Port", "SnapshotRetentionLimit")
+_TRUTHS = ("AtRestEncryptionEnabled", "AutoMinorVersionUpgrade", "AutomaticFailoverEnabled", "DataTieringEnabled",
+           "MultiAZEnabled", "TransitEncryptionEnabled")  # fmt: skip
+# What ModifyReplicationGroup takes of a template; the number of nodes has calls of its own.
+_MODIFIED = ("ReplicationGroupDescription", "AutomaticFailoverEnabled", "MultiAZEnabled", "SecurityGroupIds",
+             "PreferredMaintenanceWindow", "NotificationTopicArn", "CacheParameterGroupName", "Engine",
+             "EngineVersion", "AutoMinorVersionUpgrade", "SnapshotRetentionLimit", "SnapshotWindow", "CacheNodeType",
+             "AuthToken", "TransitEncryptionEnabled", "TransitEncryptionMode", "IpDiscovery",
+             "ClusterMode")  # fmt: skip
+
+
+class SubnetGroup(Resource):
+    """A cache subnet group."""
+
+    TYPE = "AWS::ElastiCache::SubnetGroup"
+    REF = "CacheSubnetGroupName"
+    HONOURED = frozenset({"CacheSubnetGroupName", "Description", "SubnetIds", "Tags"})
+
+    def create(self, request: Request) -> Progress:
+        """Make it."""
+        model = request.desired_state
+        name = model.get("CacheSubnetGroupName") or self.generated_name(request, 255, lower=True)
+        self.client(request).create_cache_subnet_group(
+            CacheSubnetGroupName=name,
+            CacheSubnetGroupDescription=model["Description"],
+            SubnetIds=model["SubnetIds"],
+            Tags=tags_of(model),
+        )
+        return done(model | {"CacheSubnetGroupName": name})
+
+    def update(self, request: Request) -> Progress:
+        """Change description, subnets, tags."""
+        model, name = request.desired_state, (request.previous_state or {})["CacheSubnetGroupName"]
+        group = self.client(request).modify_cache_subnet_group(
+            CacheSubnetGroupName=name, CacheSubnetGroupDescription=model["Description"], SubnetIds=model["SubnetIds"]
+        )["CacheSubnetGroup"]
+        _retag(self.client(request), group["ARN"], model)
+        return done(model | {"CacheSubnetGroupName": name})
+
+    def delete(self, request: Request) -> Progress:
+        """Remove it."""
+        try:
+            self.client(request).delete_cache_subnet_group(
+                CacheSubnetGroupName=request.desired_state["CacheSubnetGroupName"]
+            )
+        except ClientError as error:
+            if not is_missing(error):
+                raise
+        return done({})
+
+    def read(self, request: Request) -> Progress:
+        """What the API says of it."""
+        name = request.desired_state["CacheSubnetGroupName"]
+        seen = self.client(request).describe_cache_subnet_groups(CacheSubnetGroupName=name)["CacheSubnetGroups"][0]
+        return done(request.desired_state | {"Description": seen["CacheSubnetGroupDescription"]})
+
+
+class ParameterGroup(Resource):
+    """A cache parameter group with its values."""
+
+    TYPE = "AWS::ElastiCache::ParameterGroup"
+    REF = "CacheParameterGroupName"
+    HONOURED = frozenset({"CacheParameterGroupFamily", "Description", "Properties", "Tags"})
+
+    def create(self, request: Request) -> Progress:
+        """Make it; values that are refused leave nothing behind."""
+        model, cache = request.desired_state, self.client(request)
+        name = self.generated_name(request, 255, lower=True)
+        cache.create_cache_parameter_group(
+            CacheParameterGroupName=name,
+            CacheParameterGroupFamily=model["CacheParameterGroupFamily"],
+            Description=model["Description"],
+            Tags=tags_of(model),
+        )
+        try:
+            _set_values(cache, name, model.get("Properties") or {})
+        except ClientError:
+            cache.delete_cache_parameter_group(CacheParameterGroupName=name)
+            raise
+        return done(model | {"CacheParameterGroupName": name})
+
+    def update(self, request: Request) -> Progress:
+        """Change values, those that went back to their defaults too; description by AWS's rule stays."""
+        model, before, cache = request.desired_state, request.previous_state or {}, self.client(request)
+        name = before["CacheParameterGroupName"]
+        if model["Description"] != before["Description"]:
+            return failed(before, "Description cannot be changed")
+        gone = set(before.get("Properties") or {}) - set(model.get("Properties") or {})
+        if gone:
+            cache.reset_cache_parameter_group(
+                CacheParameterGroupName=name, ParameterNameValues=[{"ParameterName": one} for one in sorted(gone)]
+            )
+        _set_values(cache, name, model.get("Properties") or {})
+        found = cache.describe_cache_parameter_groups(CacheParameterGroupName=name)["CacheParameterGroups"][0]
+        _retag(cache, found["ARN"], model)
+        return done(model | {"CacheParameterGroupName": name})
+
+    def delete(self, request: Request) -> Progress:
+        """Remove it."""
+        try:
+            self.client(request).delete_cache_parameter_group(
+                CacheParameterGroupName=request.desired_state["CacheParameterGroupName"]
+            )
+        except ClientError as error:
+            if not is_missing(error):
+                raise
+        return done({})
+
+    def read(self, request: Request) -> Progress:
+        """What the API says of it."""
+        name = request.desired_state["CacheParameterGroupName"]
+        cache = self.client(request)
+        seen = cache.describe_cache_parameter_groups(CacheParameterGroupName=name)["CacheParameterGroups"][0]
+        return done(request.desired_state | {"CacheParameterGroupFamily": seen["CacheParameterGroupFamily"]})
+
+
+class ReplicationGroup(Resource):
+    """A replication group, created when it is available, as on AWS."""
+
+    TYPE = "AWS::ElastiCache::ReplicationGroup"
+    REF = "ReplicationGroupId"
+    HONOURED = frozenset({"AuthToken", "AutomaticFailoverEnabled", "CacheNodeType", "CacheParameterGroupName",
+                          "CacheSubnetGroupName", "ClusterMode", "DataTieringEnabled", "Engine", "EngineVersion",
+                          "IpDiscovery", "MultiAZEnabled", "NetworkType", "NumCacheClusters", "NumNodeGroups", "Port",
+                          "PreferredCacheClusterAZs", "ReplicasPerNodeGroup", "ReplicationGroupDescription",
+                          "ReplicationGroupId", "SecurityGroupIds", "Tags", "TransitEncryptionEnabled",
+                          "TransitEncryptionMode"})  # fmt: skip
+    RECORDED = frozenset({"AtRestEncryptionEnabled", "AutoMinorVersionUpgrade", "KmsKeyId", "NotificationTopicArn",
+                          "PreferredMaintenanceWindow", "SnapshotRetentionLimit", "SnapshotWindow"})  # fmt: skip
+
+    def create(self, request: Request) -> Progress:
+        """Make it and wait until it is available."""
+        model, cache = request.desired_state, self.client(request)
+        if not request.custom_context.get("asked"):
+            name = model.get("ReplicationGroupId") or self._free_id(request)
+            wanted = _typed({key: value for key, value in model.items() if key != "Tags"})
+            made = cache.create_replication_group(**wanted | {"ReplicationGroupId": name}, Tags=tags_of(model))
+            return waiting(model | {"ReplicationGroupId": made["ReplicationGroup"]["ReplicationGroupId"]}, asked=True)
+        return self._watch(cache, model, asked=True)
+
+    def update(self, request: Request) -> Progress:
+        """Change it call by call, each when the one before is done: more nodes first, fewer nodes last."""
+        model, before, cache = request.desired_state, request.previous_state or {}, self.client(request)
+        model = model | {"ReplicationGroupId": before["ReplicationGroupId"]}
+        seen = _describe(cache, model)
+        if seen["Status"] != "available":
+            return waiting(model, **request.custom_context)
+        calls = self._calls(_typed(model), _typed(before))
+        step = int(request.custom_context.get("step", 0))
+        if step < len(calls):
+            name, arguments = calls[step]
+            try:
+                getattr(cache, name)(ReplicationGroupId=model["ReplicationGroupId"], **arguments)
+            except ClientError as error:
+                return failed(before, error.response["Error"]["Message"])
+            return waiting(model, step=step + 1)
+        _retag(cache, seen["ARN"], model)
+        return done(model | _endpoints(seen))
+
+    def delete(self, request: Request) -> Progress:
+        """Remove it with its data, and wait until it is gone."""
+        model, cache = request.desired_state, self.client(request)
+        try:
+            if _describe(cache, model)["Status"] != "deleting":
+                cache.delete_replication_group(ReplicationGroupId=model["ReplicationGroupId"])
+        except ClientError as error:
+            if not is_missing(error):
+                raise
+            return done({})
+        return waiting(model)
+
+    def read(self, request: Request) -> Progress:
+        """What the API says of it."""
+        model = request.desired_state
+        return done(model | _endpoints(_describe(self.client(request), model)))
+
+    def _watch(self, cache: Any, model: Json, **context: Any) -> Progress:
+        seen = _describe(cache, model)
+        if seen["Status"] == "create-failed":
+            return failed(model, f"Replication group {model['ReplicationGroupId']} could not be created.")
+        return done(model | _endpoints(seen)) if seen["Status"] == "available" else waiting(model, **context)
+
+    def _calls(self, model: Json, before: Json) -> list[tuple[str, Json]]:
+        changes = {name: model[name] for name in _MODIFIED if name in model and model[name] != before.get(name)}
+        # Absent means AWS's default, not "as it was".
+        for name in ("AutomaticFailoverEnabled", "MultiAZEnabled"):
+            if before.get(name) and name not in model:
+                changes[name] = False
+        if "AuthToken" in changes:
+            # Connected clients and those with the former token go on until the next rotation.
+            changes["AuthTokenUpdateStrategy"] = "ROTATE"
+        settings = [("modify_replication_group", {**changes, "ApplyImmediately": True})] if changes else []
+        now, wanted = int(before.get("NumCacheClusters") or 1), int(model.get("NumCacheClusters") or 1)
+        count = {"NewReplicaCount": wanted - 1, "ApplyImmediately": True}
+        if wanted > now:
+            return [("increase_replica_count", count), *settings]
+        return [*settings, ("decrease_replica_count", count)] if wanted < now else settings
+
+    def _free_id(self, request: Request) -> str:
+        """The id that the group always has; another while the one that it replaces still has it."""
+        base = re.sub("-+", "-", self.generated_name(request, 255, lower=True))
+        for name in (base, f"{base}-r"):
+            short = _within(name, LONGEST_ID)
+            try:
+                _describe(self.client(request), {"ReplicationGroupId": short})
+            except ClientError as error:
+                if is_missing(error):
+                    return short
+                raise
+        return _within(base, LONGEST_ID)
+
+
+def _within(name: str, longest: int) -> str:
+    """The name, or its beginning and a digest of the whole where it is too long."""
+    if len(name) <= longest:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:DIGEST]
+    return f"{name[: longest - DIGEST - 1].rstrip('-')}-{digest}"
+
+
+def _describe(cache: Any, model: Json) -> Json:
+    found: Json = cache.describe_replication_groups(ReplicationGroupId=model["ReplicationGroupId"])
+    seen: Json = found["ReplicationGroups"][0]
+    return seen
+
+
+def _endpoints(seen: Json) -> Json:
+    """What GetAtt reads."""
+    shard = seen["NodeGroups"][0]
+    members = [member["ReadEndpoint"] for member in shard["NodeGroupMembers"]]
+    return {
+        "PrimaryEndPoint": _texts(shard["PrimaryEndpoint"]),
+        "ReaderEndPoint": _texts(shard["ReaderEndpoint"]),
+        "ReadEndPoint": {
+            "Addresses": ",".join(member["Address"] for member in members),
+            "Ports": ",".join(str(member["Port"]) for member in members),
+        },
+    }
+
+
+def _texts(endpoint: Json) -> Json:
+    return {"Address": endpoint["Address"], "Port": str(endpoint["Port"])}
+
+
+def _typed(model: Json) -> Json:
+    """The properties that the API takes, with numbers and truth values that templates write as text."""
+    typed = {
+        name: value for name, value in model.items() if name in ReplicationGroup.HONOURED | ReplicationGroup.RECORDED
+    }
+    typed |= {name: int(typed[name]) for name in _NUMBERS if name in typed}
+    typed |= {name: str(typed[name]).lower() == "true" for name in _TRUTHS if name in typed}
+    return typed
+
+
+def _set_values(cache: Any, name: str, values: Json) -> None:
+    if values:
+        listed = [{"ParameterName": key, "ParameterValue": str(value)} for key, value in sorted(values.items())]
+        cache.modify_cache_parameter_group(CacheParameterGroupName=name, ParameterNameValues=listed)
+
+
+def _retag(cache: Any, arn: str, model: Json) -> None:
+    """Let the tags be those of the model."""
+    wanted = tags_of(model)
+    standing = {tag["Key"] for tag in cache.list_tags_for_resource(ResourceName=arn)["TagList"]}
+    gone = sorted(standing - {tag["Key"] for tag in wanted})
+    if gone:
+        cache.remove_tags_from_resource(ResourceName=arn, TagKeys=gone)
+    if wanted:
+        cache.add_tags_to_resource(ResourceName=arn, Tags=wanted)
+
+
+RESOURCES: list[type[Resource]] = [SubnetGroup, ParameterGroup, ReplicationGroup]

@@ -1,0 +1,103 @@
+"""AWS's faults of ElastiCache: the codes and states of the API's model, AWS's texts where they are known.
+
+https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/API_CreateReplicationGroup.html (Errors)
+"""
+
+from localstack.aws.api import CommonServiceException
+
+from twin.services.common.api import fault
+
+NOT_FOUND = 404
+
+
+def group_not_found(group_id: str) -> CommonServiceException:
+    """There is no such replication group."""
+    return fault("ReplicationGroupNotFoundFault", f"ReplicationGroup {group_id} not found.", NOT_FOUND)
+
+
+def group_exists(group_id: str) -> CommonServiceException:
+    """There is such a replication group already."""
+    return fault("ReplicationGroupAlreadyExists", f"Replication group {group_id} already exists.")
+
+
+def group_state(group_id: str, status: str) -> CommonServiceException:
+    """The replication group cannot be changed while it is in this state."""
+    return fault("InvalidReplicationGroupState", f"Replication group {group_id} is not in available state: {status}.")
+
+
+def cluster_not_found(cluster_id: str) -> CommonServiceException:
+    """There is no such node."""
+    return fault("CacheClusterNotFound", f"CacheCluster not found: {cluster_id}", NOT_FOUND)
+
+
+def subnet_group_not_found(name: str) -> CommonServiceException:
+    """There is no such subnet group."""
+    return fault("CacheSubnetGroupNotFoundFault", f"Cache Subnet Group {name} does not exist.")
+
+
+def subnet_group_exists(name: str) -> CommonServiceException:
+    """There is such a subnet group already."""
+    return fault("CacheSubnetGroupAlreadyExists", f"Cache subnet group {name} already exists.")
+
+
+def subnet_group_in_use(name: str, group_id: str) -> CommonServiceException:
+    """A replication group stands in the way of deleting the subnet group."""
+    return fault("CacheSubnetGroupInUse", f"Cache Subnet Group {name} is currently in use by {group_id}.")
+
+
+def subnet_in_use(subnet_id: str) -> CommonServiceException:
+    """A node is in the subnet."""
+    return fault("SubnetInUse", f"The subnet ID {subnet_id} is in use.")
+
+
+def invalid_subnet(text: str) -> CommonServiceException:
+    """A subnet cannot be part of the group."""
+    return fault("InvalidSubnet", text)
+
+
+def parameter_group_not_found(name: str) -> CommonServiceException:
+    """There is no such parameter group."""
+    return fault("CacheParameterGroupNotFound", f"CacheParameterGroup {name} not found.", NOT_FOUND)
+
+
+def parameter_group_exists(name: str) -> CommonServiceException:
+    """There is such a parameter group already."""
+    return fault("CacheParameterGroupAlreadyExists", f"Parameter group {name} already exists")
+
+
+def parameter_group_in_use(name: str) -> CommonServiceException:
+    """A replication group stands in the way of deleting the parameter group."""
+    text = (
+        f"One or more cache clusters are still members of this parameter group {name}, so the group cannot be deleted."
+    )
+    return fault("InvalidCacheParameterGroupState", text)
+
+
+def value(text: str) -> CommonServiceException:
+    """A parameter of the request is not such as ElastiCache takes."""
+    return fault("InvalidParameterValue", text)
+
+
+def combination(text: str) -> CommonServiceException:
+    """Parameters of the request do not go together."""
+    return fault("InvalidParameterCombination", text)
+
+
+def no_operation(text: str) -> CommonServiceException:
+    """The request would change nothing."""
+    return fault("NoOperationFault", text)
+
+
+def too_many_nodes() -> CommonServiceException:
+    """A shard has at most six nodes."""
+    return fault("NodeQuotaForClusterExceeded", "A replication group can have at most 6 cache clusters per shard.")
+
+
+def invalid_arn(arn: str) -> CommonServiceException:
+    """The ARN names nothing of ElastiCache."""
+    return fault("InvalidARN", f"{arn} is not a valid ARN.")
+
+
+def not_done(what: str) -> CommonServiceException:
+    """Something that AWS does and the twin does not."""
+    return fault("NotImplemented", f"The twin does not do {what}", 501)

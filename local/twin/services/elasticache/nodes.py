@@ -1,0 +1,170 @@
+"""A node that runs, or is to run: a Valkey process, what it was told, what it says of itself."""
+
+import contextlib
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import redis
+
+from twin.core.addresses import book, loopback
+from twin.core.errors import ProcessError
+from twin.core.processes import Process, kill_data_directory
+from twin.core.world import world
+from twin.engines import valkey
+from twin.services.elasticache import parameters
+from twin.services.elasticache.decide import NodeSeen
+from twin.services.elasticache.models import Node, ParameterGroup, ReplicationGroup, Role
+
+RETRY_SECONDS = 2.0
+# Commands that ElastiCache keeps for itself:
+# https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/SupportedCommands.html
+FORBIDDEN = ("config", "debug", "migrate", "module", "psync", "sync", "replicaof", "slaveof", "failover", "shutdown",
+             "save", "bgsave", "bgrewriteaof",
+             "acl|setuser", "acl|deluser", "acl|load", "acl|save")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a node said of its replication. offset: how far it has come."""
+
+    role: Role
+    link_up: bool
+    offset: int
+
+
+def directory(group_id: str) -> Path:
+    """Where a group's nodes keep their data, by the group's id alone: one made anew under this id finds it."""
+    return world().directory("elasticache", group_id)
+
+
+def plan(group: ReplicationGroup, node: Node, values: ParameterGroup | None) -> valkey.Node:
+    """How the node's server is to run."""
+    name = group.node_id(node)
+    leader = group.primary_node
+    return valkey.Node(
+        name=name,
+        data=directory(group.id) / f"{node.number:03d}",
+        log=world().directory("logs") / f"elasticache-{name}.log",
+        address=loopback(node.address),
+        port=group.node_port,
+        password=group.secret,
+        follows=None if node == leader else (loopback(leader.address), group.node_port),
+        settings=parameters.server_settings(values.values if values else {}, group.node_type),
+        clients=group.tokens,
+        forbidden=FORBIDDEN,
+    )
+
+
+class Running:
+    """What runs of one node. Actions on it come one at a time, from its slot; looking at it may come any time."""
+
+    def __init__(self, group_id: str, node_id: str) -> None:
+        self.group_id = group_id
+        self.node_id = node_id
+        self.told: valkey.Node | None = None
+        self.said: Said | None = None
+        self.failure: str | None = None
+        self.failures = 0
+        self.removed = False
+        self._process: Process | None = None
+        self._lock = threading.Lock()
+        self._answered_at = 0.0
+        self._failed_at = 0.0
+
+    @property
+    def pid(self) -> int | None:
+        """The pid of the server, None when it does not run."""
+        return self._process.pid if self._process is not None and self._process.alive else None
+
+    def start(self, wanted: valkey.Node) -> None:
+        """Start the server after fencing its data directory; raise ProcessError when it does not start."""
+        with self._lock, self._counting():
+            if self._process is not None:
+                self._process.kill()
+            kill_data_directory(wanted.data)
+            self._process = valkey.start(wanted)
+            self.told, self._answered_at = wanted, time.monotonic()
+
+    def adjust(self, wanted: valkey.Node) -> None:
+        """Give the running server other settings and passwords; raise redis.RedisError when it takes them not."""
+        with self._lock, self._counting():
+            assert self.told is not None
+            valkey.adjust(self.told, wanted)
+            self.told = wanted
+
+    def stop(self) -> None:
+        """Let the server write what it holds and end."""
+        with self._lock:
+            if self._process is not None:
+                valkey.stop(self._process)
+            self.said = None
+
+    def remove(self) -> None:
+        """End the server at once, and remove its data and give its address back."""
+        with self._lock:
+            if self._process is not None:
+                self._process.kill()
+            self.said = None
+            number = self.node_id.rsplit("-", 1)[1]
+            data = directory(self.group_id) / number
+            kill_data_directory(data)
+            shutil.rmtree(data, ignore_errors=True)
+            data.with_name(f"{number}.conf").unlink(missing_ok=True)
+            book().release(self.node_id)
+            self.removed = True
+
+    def ask(self) -> None:
+        """Ask the server how it is; `said` is None when it does not answer."""
+        told = self.told
+        if told is None or self.pid is None:
+            self.said = None
+            return
+        try:
+            told_us = valkey.replication(told)
+        except redis.RedisError:
+            self.said = None
+            return
+        self._answered_at = time.monotonic()
+        primary = told_us["role"] == "master"
+        offset = told_us["master_repl_offset" if primary else "slave_repl_offset"]
+        self.said = Said(
+            Role.PRIMARY if primary else Role.REPLICA, told_us.get("master_link_status") == "up", int(offset)
+        )
+
+    def seen(self, role: Role, wanted: valkey.Node | None, *, busy: bool) -> NodeSeen:
+        """What is to be decided upon. wanted: None where only its end is."""
+        now, told, said = time.monotonic(), self.told, self.said
+        alive = self.pid is not None
+        same_place = wanted is None or told is None or _moved(told, wanted) == wanted
+        return NodeSeen(
+            id=self.node_id,
+            wanted=role,
+            busy=busy,
+            alive=alive,
+            role=said.role if said else None,
+            link_up=said is not None and said.link_up,
+            settled=told == wanted,
+            misplaced=alive and not same_place,
+            silent=now - self._answered_at if alive and said is None and not busy else 0.0,
+            resting=bool(self._failed_at) and now - self._failed_at < RETRY_SECONDS,
+            failures=self.failures,
+            was_up=self._process is not None,
+        )
+
+    @contextlib.contextmanager
+    def _counting(self) -> Iterator[None]:
+        try:
+            yield
+        except (ProcessError, redis.RedisError) as error:
+            self.failure, self.failures, self._failed_at = str(error), self.failures + 1, time.monotonic()
+            raise
+        self.failure, self.failures, self._failed_at = None, 0, 0.0
+
+
+def _moved(told: valkey.Node, wanted: valkey.Node) -> valkey.Node:
+    """`told` with all of `wanted` that a running server can be given."""
+    return replace(told, settings=wanted.settings, clients=wanted.clients)

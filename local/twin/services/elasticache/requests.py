@@ -1,0 +1,194 @@
+"""What a request about a replication group asks for, checked by AWS's rules before anything is changed.
+
+https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/API_CreateReplicationGroup.html
+https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/auth.html
+"""
+
+import re
+from collections.abc import Sequence
+
+from botocore.exceptions import ClientError
+
+from twin.services.common.api import Json, RequestContext, client, only
+from twin.services.elasticache import errors, parameters, registry
+from twin.services.elasticache.models import (
+    HIGHEST_PORT,
+    ElastiCacheStore,
+    ReplicationGroup,
+    Strategy,
+    Subnet,
+    SubnetGroup,
+)
+
+MOST_NODES = 6
+MOST_TOKENS = 2
+# Letters, digits and these special characters, 16 to 128 of them.
+_TOKEN = re.compile(r"[A-Za-z0-9!&#$^<>-]{16,128}")
+# Kept and shown; one machine has no counterpart for them.
+RECORDED = ("SnapshotRetentionLimit", "SnapshotWindow", "PreferredMaintenanceWindow", "AutoMinorVersionUpgrade",
+            "NotificationTopicArn", "AtRestEncryptionEnabled", "KmsKeyId")  # fmt: skip
+_CREATE = (*RECORDED, "ReplicationGroupId", "ReplicationGroupDescription", "AutomaticFailoverEnabled", "MultiAZEnabled",
+           "NumCacheClusters", "PreferredCacheClusterAZs", "NumNodeGroups", "ReplicasPerNodeGroup", "CacheNodeType",
+           "Engine", "EngineVersion", "CacheParameterGroupName", "CacheSubnetGroupName", "SecurityGroupIds", "Tags",
+           "Port", "AuthToken", "TransitEncryptionEnabled", "TransitEncryptionMode", "DataTieringEnabled",
+           "NetworkType", "IpDiscovery", "ClusterMode")  # fmt: skip
+_MODIFY = (*RECORDED[:5], "ReplicationGroupId", "ReplicationGroupDescription", "AutomaticFailoverEnabled",
+           "MultiAZEnabled", "SecurityGroupIds", "CacheParameterGroupName", "ApplyImmediately", "Engine",
+           "EngineVersion", "CacheNodeType", "AuthToken", "AuthTokenUpdateStrategy", "TransitEncryptionEnabled",
+           "TransitEncryptionMode", "IpDiscovery", "ClusterMode")  # fmt: skip
+# Of these the twin does one value.
+_ONE_VALUE = {
+    "NumNodeGroups": 1,
+    "TransitEncryptionMode": "required",
+    "DataTieringEnabled": False,
+    "NetworkType": "ipv4",
+    "IpDiscovery": "ipv4",
+    "ClusterMode": "disabled",
+}
+
+
+def check_create(request: Json) -> int:
+    """Refuse what CreateReplicationGroup cannot do; return how many nodes are asked for."""
+    only("elasticache", "CreateReplicationGroup", request, _CREATE)
+    _one_value(request)
+    parameters.check_engine(request.get("Engine"), request.get("EngineVersion"))
+    parameters.check_node_type(request.get("CacheNodeType"))
+    count = _count(request)
+    check_failover(
+        count,
+        automatic_failover=bool(request.get("AutomaticFailoverEnabled")),
+        multi_az=bool(request.get("MultiAZEnabled")),
+    )
+    check_tls(request)
+    if not 1 <= int(request.get("Port") or 1) <= HIGHEST_PORT:
+        raise errors.value(f"Invalid port {request['Port']}: it must be between 1 and {HIGHEST_PORT}.")
+    return count
+
+
+def check_modify(request: Json, group: ReplicationGroup) -> None:
+    """Refuse what ModifyReplicationGroup cannot do."""
+    only("elasticache", "ModifyReplicationGroup", request, _MODIFY)
+    _one_value(request)
+    if request.get("Engine") or request.get("EngineVersion"):
+        parameters.check_engine(request.get("Engine") or parameters.ENGINE, request.get("EngineVersion"))
+    if request.get("TransitEncryptionEnabled", group.tls) is not group.tls:
+        raise errors.not_done("a change of TransitEncryptionEnabled")
+    if request.get("CacheNodeType", group.node_type) != group.node_type:
+        parameters.check_node_type(request["CacheNodeType"])
+        if not request.get("ApplyImmediately"):
+            raise errors.not_done("changes in the maintenance window: CacheNodeType needs ApplyImmediately")
+    failover = request.get("AutomaticFailoverEnabled", group.automatic_failover)
+    multi_az = request.get("MultiAZEnabled", group.multi_az)
+    check_failover(len(group.nodes), automatic_failover=failover, multi_az=multi_az)
+    if multi_az:
+        check_spread([node.subnet for node in group.nodes])
+
+
+def check_failover(count: int, *, automatic_failover: bool, multi_az: bool) -> None:
+    """Automatic failover needs a replica, Multi-AZ needs automatic failover."""
+    if automatic_failover and count < 2:  # noqa: PLR2004 - a primary and a replica
+        raise errors.combination(
+            "When using automatic failover, there must be at least 2 cache clusters in the replication group."
+        )
+    if multi_az and not automatic_failover:
+        raise errors.combination("Multi-AZ requires automatic failover to be enabled.")
+
+
+def check_spread(subnets: Sequence[Subnet]) -> None:
+    """Multi-AZ needs nodes in more than one zone."""
+    if len({subnet.zone for subnet in subnets}) < 2:  # noqa: PLR2004 - the first number that is more than one
+        raise errors.combination("Multi-AZ requires cache clusters in at least two Availability Zones.")
+
+
+def check_tls(request: Json) -> None:
+    """A token needs encryption in transit, and has its form."""
+    token = request.get("AuthToken")
+    if token is None:
+        return
+    if not request.get("TransitEncryptionEnabled"):
+        raise errors.combination("AuthToken can be specified only when TransitEncryptionEnabled is true.")
+    if not _TOKEN.fullmatch(token):
+        raise errors.value("Invalid AuthToken provided.")
+
+
+def tokens_after(group: ReplicationGroup, token: str | None, strategy: str | None) -> tuple[str, ...]:
+    """The tokens that clients may use after the request, the newest first."""
+    if token is None and strategy is None:
+        return group.tokens
+    wanted = strategy or Strategy.ROTATE
+    if wanted not in set(Strategy):
+        raise errors.value(f"AuthTokenUpdateStrategy {strategy} is not one of {', '.join(Strategy)}.")
+    if not group.tls:
+        raise errors.value("The AUTH token modification is only supported when encryption-in-transit is enabled.")
+    if wanted == Strategy.DELETE:
+        raise errors.not_done("AuthTokenUpdateStrategy DELETE: it leads to user groups")
+    if not _TOKEN.fullmatch(token or ""):
+        raise errors.value("Invalid AuthToken provided.")
+    assert token is not None
+    if not group.tokens:
+        raise errors.not_done("AuthToken for a replication group that was created without one")
+    return _rotated(group.tokens, token, Strategy(wanted))
+
+
+def spread(group: SubnetGroup, zones: Sequence[str], count: int, taken: Sequence[Subnet] = ()) -> list[Subnet]:
+    """A subnet for each of `count` new nodes: in the zones named, else where the fewest nodes are."""
+    if zones and len(zones) != count:
+        raise errors.combination(f"{len(zones)} Availability Zones are named for {count} cache clusters.")
+    by_zone = {zone: next(s for s in group.subnets if s.zone == zone) for zone in group.zones}
+    for zone in zones:
+        if zone not in by_zone:
+            raise errors.value(f"The subnet group {group.name} has no subnet in the Availability Zone {zone}.")
+    found: list[Subnet] = []
+    for number in range(count):
+        crowd = [subnet.zone for subnet in (*taken, *found)]
+        zone = zones[number] if zones else min(by_zone, key=lambda one: (crowd.count(one), one))
+        found.append(by_zone[zone])
+    return found
+
+
+def parameter_group(kept: ElastiCacheStore, name: str | None) -> str:
+    """The name of the parameter group that is asked for, which is there and of the family that runs."""
+    if not name or name == parameters.default_group():
+        return parameters.default_group()
+    return registry.parameter_group(kept, name).name
+
+
+def security_groups(context: RequestContext, ids: list[str] | None) -> tuple[str, ...]:
+    """The security groups, all of which are there."""
+    if ids:
+        try:
+            client("ec2", context.region).describe_security_groups(GroupIds=ids)
+        except ClientError as error:
+            raise errors.value(error.response["Error"]["Message"]) from error
+    return tuple(ids or ())
+
+
+def recorded(request: Json) -> Json:
+    """What is kept and shown."""
+    return {name: request[name] for name in RECORDED if request.get(name) is not None}
+
+
+def _rotated(tokens: tuple[str, ...], token: str, strategy: Strategy) -> tuple[str, ...]:
+    if strategy is Strategy.ROTATE:
+        return (token, *(one for one in tokens if one != token))[:MOST_TOKENS]
+    if token not in tokens:
+        raise errors.value("AuthTokenUpdateStrategy SET is allowed only after ROTATE with the same AuthToken.")
+    return (token,)
+
+
+def _one_value(request: Json) -> None:
+    for name, done in _ONE_VALUE.items():
+        if request.get(name) not in (None, done):
+            raise errors.not_done(f"{name} {request[name]}")
+
+
+def _count(request: Json) -> int:
+    named = len(request.get("PreferredCacheClusterAZs") or [])
+    count = request.get("NumCacheClusters") or named or 1
+    if request.get("ReplicasPerNodeGroup") is not None:
+        if request.get("NumCacheClusters") not in (None, request["ReplicasPerNodeGroup"] + 1):
+            raise errors.combination("NumCacheClusters and ReplicasPerNodeGroup contradict each other.")
+        count = request["ReplicasPerNodeGroup"] + 1
+    if not 1 <= int(count) <= MOST_NODES:
+        raise errors.too_many_nodes()
+    return int(count)

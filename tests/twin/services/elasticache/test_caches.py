@@ -1,0 +1,259 @@
+"""Real caches: over two zones, by TLS and token alone, again there after each node's death and the twin's own."""
+
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import redis
+from botocore.exceptions import ClientError
+from twin.keeper_control import start, stop
+
+from tests.twin.services.elasticache.conftest import TOKEN, Caches, eventually, living
+
+SECOND = "a-token-of-the-test-0002"
+THIRD = "a-token-of-the-test-0003"
+
+
+@pytest.fixture(scope="module")
+def pair(caches: Caches) -> Iterator[dict[str, Any]]:
+    """A primary and a replica in two zones, with parameters of their own."""
+    client = caches.client()
+    client.create_cache_parameter_group(
+        CacheParameterGroupName="pair", CacheParameterGroupFamily="valkey9", Description="of a test"
+    )
+    yield caches.create("pair", CacheParameterGroupName="pair")
+    caches.delete("pair")
+    client.delete_cache_parameter_group(CacheParameterGroupName="pair")
+
+
+def test_the_nodes_are_in_two_zones_and_what_is_written_is_read_at_the_reader(
+    caches: Caches, pair: dict[str, Any]
+) -> None:
+    shard = pair["NodeGroups"][0]
+    members = shard["NodeGroupMembers"]
+    assert [(one["CacheClusterId"], one["CurrentRole"], one["PreferredAvailabilityZone"][-1]) for one in members] == [
+        ("pair-001", "primary", "a"),
+        ("pair-002", "replica", "c"),
+    ]
+    assert (pair["AutomaticFailover"], pair["MultiAZ"], pair["AuthTokenEnabled"]) == ("enabled", "enabled", True)
+    assert caches.say(shard["PrimaryEndpoint"], "SET", "오늘", "좋음") is True
+    eventually(lambda: caches.say(shard["ReaderEndpoint"], "GET", "오늘"), "좋음")
+    assert caches.say(shard["ReaderEndpoint"], "SET", "a", "b") == "ReadOnlyError"
+    for member in members:
+        eventually(lambda member=member: caches.say(member["ReadEndpoint"], "GET", "오늘"), "좋음")
+
+
+def test_only_tls_and_the_token_come_in(caches: Caches, pair: dict[str, Any]) -> None:
+    shard = pair["NodeGroups"][0]
+    endpoints = [shard["PrimaryEndpoint"], *(member["ReadEndpoint"] for member in shard["NodeGroupMembers"])]
+    for endpoint in endpoints:
+        assert caches.say(endpoint, "PING", password="not-the-token-at-all") == "AuthenticationError"
+        assert caches.say(endpoint, "PING", password=None) == "AuthenticationError"
+        with caches.connect(endpoint, tls=False) as plain, pytest.raises(redis.ConnectionError):
+            plain.ping()
+    assert caches.say(shard["PrimaryEndpoint"], "CONFIG", "GET", "dir") == "NoPermissionError"
+    assert caches.say(shard["PrimaryEndpoint"], "SHUTDOWN") == "NoPermissionError"
+
+
+def test_the_api_shows_the_engine_that_runs(caches: Caches, pair: dict[str, Any]) -> None:
+    shown = caches.client().describe_cache_clusters(CacheClusterId="pair-002", ShowCacheNodeInfo=True)["CacheClusters"]
+    running = caches.say(pair["NodeGroups"][0]["PrimaryEndpoint"], "INFO", "server")
+    assert isinstance(running, dict)
+    assert (shown[0]["Engine"], shown[0]["EngineVersion"]) == ("valkey", running["valkey_version"])
+    assert shown[0]["CacheNodes"][0]["SourceCacheNodeId"] == "pair-001"
+    versions = caches.client().describe_cache_engine_versions(Engine="valkey")["CacheEngineVersions"]
+    assert [one["EngineVersion"] for one in versions] == [running["valkey_version"]]
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_killed_node_comes_back_with_its_data(caches: Caches, pair: dict[str, Any], number: int) -> None:
+    shard = pair["NodeGroups"][0]
+    assert caches.say(shard["PrimaryEndpoint"], "SET", "session", f"kept {number}") is True
+    eventually(lambda: caches.say(shard["ReaderEndpoint"], "GET", "session"), f"kept {number}")
+    caches.say(shard["PrimaryEndpoint"], "WAITAOF", "1", "1", "3000")
+    pid = caches.observed("pair")["nodes"][number]["pid"]
+    os.kill(pid, signal.SIGKILL)
+    eventually(lambda: caches.observed("pair")["nodes"][number]["pid"] not in (None, pid), True)
+    caches.available("pair")
+    assert caches.say(shard["PrimaryEndpoint"], "GET", "session") == f"kept {number}"
+    eventually(lambda: caches.say(shard["ReaderEndpoint"], "GET", "session"), f"kept {number}")
+    assert caches.observed("pair")["nodes"][1]["link"] == "up"
+    events = caches.client().describe_events(SourceIdentifier=f"pair-00{number + 1}", SourceType="cache-cluster")
+    assert "Finished recovery for cache nodes 0001" in [one["Message"] for one in events["Events"]]
+
+
+def test_a_node_that_does_not_answer_is_replaced(caches: Caches, pair: dict[str, Any]) -> None:
+    pid = caches.observed("pair")["nodes"][1]["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    eventually(lambda: caches.observed("pair")["nodes"][1]["pid"] not in (None, pid), True, 30)
+    caches.available("pair")
+
+
+def test_a_parameter_is_in_force_on_every_node(caches: Caches, pair: dict[str, Any]) -> None:
+    client = caches.client()
+    for member in pair["NodeGroups"][0]["NodeGroupMembers"]:
+        assert _memory(caches, member)["maxmemory_policy"] == "volatile-lru"
+        assert _memory(caches, member)["maxmemory"] == 536_870_912 * 3 // 4
+    client.modify_cache_parameter_group(
+        CacheParameterGroupName="pair",
+        ParameterNameValues=[{"ParameterName": "maxmemory-policy", "ParameterValue": "allkeys-lfu"}],
+    )
+    caches.available("pair")
+    for member in pair["NodeGroups"][0]["NodeGroupMembers"]:
+        assert _memory(caches, member)["maxmemory_policy"] == "allkeys-lfu"
+    shown = client.describe_cache_parameters(CacheParameterGroupName="pair", Source="user")["Parameters"]
+    assert [(one["ParameterName"], one["ParameterValue"]) for one in shown] == [("maxmemory-policy", "allkeys-lfu")]
+    for name, value in (("no-such-thing", "1"), ("databases", "4"), ("maxmemory-policy", "never"), ("timeout", "x")):
+        with pytest.raises(ClientError, match=f"InvalidParameterValue.*{name}"):
+            client.modify_cache_parameter_group(
+                CacheParameterGroupName="pair",
+                ParameterNameValues=[{"ParameterName": name, "ParameterValue": value}],
+            )
+    client.reset_cache_parameter_group(CacheParameterGroupName="pair", ResetAllParameters=True)
+    caches.available("pair")
+    assert _memory(caches, pair["NodeGroups"][0]["NodeGroupMembers"][1])["maxmemory_policy"] == "volatile-lru"
+
+
+def test_replicas_come_and_go(caches: Caches, pair: dict[str, Any]) -> None:
+    client = caches.client()
+    grown = client.increase_replica_count(ReplicationGroupId="pair", NewReplicaCount=2, ApplyImmediately=True)
+    assert grown["ReplicationGroup"]["Status"] == "modifying"
+    third = caches.available("pair")["NodeGroups"][0]["NodeGroupMembers"][2]
+    assert caches.say(third["ReadEndpoint"], "GET", "session") == caches.say(
+        pair["NodeGroups"][0]["PrimaryEndpoint"], "GET", "session"
+    )
+    client.decrease_replica_count(ReplicationGroupId="pair", NewReplicaCount=1, ApplyImmediately=True)
+    assert caches.available("pair")["MemberClusters"] == ["pair-001", "pair-002"]
+    assert not (caches.here.state / "elasticache" / "pair" / "003").exists()
+    assert _refused(third["ReadEndpoint"])
+    with pytest.raises(ClientError, match="InvalidParameterCombination"):
+        client.decrease_replica_count(ReplicationGroupId="pair", NewReplicaCount=0, ApplyImmediately=True)
+
+
+def test_a_token_is_rotated_without_cutting_anyone(caches: Caches) -> None:
+    group = caches.create("rotated")
+    primary = group["NodeGroups"][0]["PrimaryEndpoint"]
+    with caches.connect(primary) as connected:
+        connected.ping()
+        _rotate(caches, SECOND, "ROTATE")
+        assert [caches.say(primary, "PING", password=one) for one in (TOKEN, SECOND)] == [True, True]
+        _rotate(caches, SECOND, "SET")
+        assert [caches.say(primary, "PING", password=one) for one in (TOKEN, SECOND)] == ["AuthenticationError", True]
+        assert connected.ping()
+    caches.available("rotated")
+    with pytest.raises(ClientError, match="only after ROTATE"):
+        _rotate(caches, THIRD, "SET")
+    with pytest.raises(ClientError, match="NotImplemented.*user groups"):
+        _rotate(caches, THIRD, "DELETE")
+    pid = caches.observed("rotated")["nodes"][0]["pid"]
+    os.kill(pid, signal.SIGKILL)
+    eventually(lambda: caches.observed("rotated")["nodes"][0]["pid"] not in (None, pid), True)
+    caches.available("rotated")
+    assert caches.say(primary, "PING", password=SECOND) is True
+    caches.delete("rotated")
+
+
+def test_without_encryption_there_is_none(caches: Caches) -> None:
+    group = caches.create(
+        "plain", 1, TransitEncryptionEnabled=None, AuthToken=None, PreferredCacheClusterAZs=["ap-northeast-2c"]
+    )
+    shard = group["NodeGroups"][0]
+    assert (group["TransitEncryptionEnabled"], group["AuthTokenEnabled"]) == (False, False)
+    assert shard["NodeGroupMembers"][0]["PreferredAvailabilityZone"] == "ap-northeast-2c"
+    for endpoint in (shard["PrimaryEndpoint"], shard["ReaderEndpoint"], shard["NodeGroupMembers"][0]["ReadEndpoint"]):
+        with caches.connect(endpoint, None, tls=False) as client:
+            assert client.ping()
+    caches.delete("plain")
+
+
+def test_deleting_leaves_no_process_no_port_no_directory(caches: Caches) -> None:
+    group = caches.create("gone")
+    shard = group["NodeGroups"][0]
+    data = caches.here.state / "elasticache" / "gone"
+    assert len(living(data)) == 2
+    caches.delete("gone")
+    assert (living(data), data.exists()) == ([], False)
+    assert not list((caches.here.state / "certs").glob("*gone*"))
+    ends = [shard["PrimaryEndpoint"], shard["ReaderEndpoint"], *(m["ReadEndpoint"] for m in shard["NodeGroupMembers"])]
+    for endpoint in ends:
+        eventually(lambda endpoint=endpoint: _refused(endpoint), True, 5)
+    assert "gone" not in (caches.here.state / "addresses.json").read_text()
+    with pytest.raises(ClientError, match="ReplicationGroupNotFoundFault"):
+        caches.describe("gone")
+
+
+@pytest.mark.parametrize(
+    ("more", "code"),
+    [
+        ({"TransitEncryptionEnabled": False}, "InvalidParameterCombination"),
+        ({"AuthToken": "short"}, "InvalidParameterValue"),
+        ({"AuthToken": "with spaces and @ signs"}, "InvalidParameterValue"),
+        ({"NumCacheClusters": 1}, "InvalidParameterCombination"),
+        ({"AutomaticFailoverEnabled": False}, "InvalidParameterCombination"),
+        ({"NumCacheClusters": 7}, "NodeQuotaForClusterExceeded"),
+        ({"PreferredCacheClusterAZs": ["ap-northeast-2a"]}, "InvalidParameterCombination"),
+        ({"PreferredCacheClusterAZs": ["ap-northeast-2a", "ap-northeast-2a"]}, "InvalidParameterCombination"),
+        ({"PreferredCacheClusterAZs": ["ap-northeast-2a", "ap-northeast-2b"]}, "InvalidParameterValue"),
+        ({"EngineVersion": "8.1"}, "InvalidParameterCombination"),
+        ({"Engine": "redis"}, "NotImplemented"),
+        ({"CacheNodeType": "cache.x9.huge"}, "NotImplemented"),
+        ({"TransitEncryptionMode": "preferred"}, "NotImplemented"),
+        ({"UserGroupIds": ["people"]}, "NotImplemented"),
+        ({"CacheSubnetGroupName": "nowhere"}, "CacheSubnetGroupNotFoundFault"),
+        ({"CacheParameterGroupName": "nothing"}, "CacheParameterGroupNotFound"),
+        ({"SecurityGroupIds": ["sg-12345678"]}, "InvalidParameterValue"),
+        ({"ReplicationGroupId": "two--hyphens"}, "InvalidParameterValue"),
+    ],
+)
+def test_what_cannot_be_is_refused(caches: Caches, more: dict[str, Any], code: str) -> None:
+    with pytest.raises(ClientError) as refused:
+        caches.create("never", **more)
+    assert refused.value.response["Error"]["Code"] == code
+    assert "never" not in str(caches.client().describe_replication_groups()["ReplicationGroups"])
+
+
+def test_what_the_twin_does_not_do_is_refused_by_name(caches: Caches, pair: dict[str, Any]) -> None:
+    client = caches.client()
+    with pytest.raises(ClientError, match="elasticache:TestFailover"):
+        client.test_failover(ReplicationGroupId="pair", NodeGroupId="0001")
+    with pytest.raises(ClientError, match="elasticache:CreateCacheCluster"):
+        client.create_cache_cluster(CacheClusterId="alone")
+    with pytest.raises(ClientError, match="UserGroupIdsToAdd"):
+        client.modify_replication_group(ReplicationGroupId="pair", UserGroupIdsToAdd=["people"])
+
+
+def test_everything_is_there_again_after_the_twin_was_stopped(caches: Caches, pair: dict[str, Any]) -> None:
+    shard = pair["NodeGroups"][0]
+    caches.client().add_tags_to_resource(ResourceName=pair["ARN"], Tags=[{"Key": "kept", "Value": "yes"}])
+    caches.say(shard["PrimaryEndpoint"], "SET", "log-in", "still there")
+    assert stop(caches.here, timeout=30)
+    assert living(caches.here.state / "elasticache") == []
+    assert _refused(shard["PrimaryEndpoint"])
+    start(caches.here, timeout=60)
+    group = caches.available("pair")
+    assert group["NodeGroups"][0]["PrimaryEndpoint"] == shard["PrimaryEndpoint"]
+    assert caches.say(shard["PrimaryEndpoint"], "GET", "log-in") == "still there"
+    eventually(lambda: caches.say(shard["ReaderEndpoint"], "GET", "log-in"), "still there")
+    tags = caches.client().list_tags_for_resource(ResourceName=pair["ARN"])["TagList"]
+    assert tags == [{"Key": "kept", "Value": "yes"}]
+
+
+def _memory(caches: Caches, member: dict[str, Any]) -> dict[str, Any]:
+    with caches.connect(member["ReadEndpoint"]) as client:
+        return dict(client.info("memory"))
+
+
+def _rotate(caches: Caches, token: str, strategy: str) -> None:
+    caches.available("rotated")
+    caches.client().modify_replication_group(
+        ReplicationGroupId="rotated", AuthToken=token, AuthTokenUpdateStrategy=strategy, ApplyImmediately=True
+    )
+    caches.available("rotated")
+
+
+def _refused(endpoint: dict[str, Any]) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex((endpoint["Address"], endpoint["Port"])) != 0
