@@ -33,7 +33,7 @@ class Cache(Construct):
             "Group",
             replication_group_description="Sessions and cache of Duet",
             engine="valkey",
-            engine_version="8.1",
+            engine_version="9.1",
             cache_node_type=cache.node_type,
             num_cache_clusters=nodes,
             preferred_cache_cluster_a_zs=[zones[index % len(zones)] for index in range(nodes)],
@@ -70,7 +70,7 @@ class Cache(Construct):
         return elasticache.CfnParameterGroup(
             self,
             "Parameters",
-            cache_parameter_group_family="valkey8",
+            cache_parameter_group_family="valkey9",
             description="What has a time to live may be evicted, nothing else",
             properties={"maxmemory-policy": "volatile-lru"},
         )

@@ -1,15 +1,12 @@
 """AWS's published schemas of CloudFormation types, from cfn-lint's files, read one by one without importing it."""
 
 import json
-import re
 from functools import cache
 from importlib.metadata import files
 from pathlib import Path
 from typing import Any
 
 from twin.core.world import REGION
-
-_ENTRY = re.compile(r'^\s*"(?P<type>[A-Za-z0-9]+::[A-Za-z0-9:]+)": "(?P<file>[0-9a-f]+)"', re.MULTILINE)
 
 
 @cache
@@ -23,8 +20,8 @@ def schema(type_name: str) -> dict[str, Any]:
 @cache
 def published() -> dict[str, str]:
     """Every type that AWS has in the region, with the name of its schema's file."""
-    listing = (_root() / "providers" / f"{REGION.replace('-', '_')}.py").read_text()
-    return {match["type"]: match["file"] for match in _ENTRY.finditer(listing)}
+    found: dict[str, str] = json.loads((_root() / "providers" / f"{REGION}.json").read_text())
+    return found
 
 
 @cache
