@@ -70,6 +70,6 @@ def upload_photo(stage: Stage, person: Person) -> None:
 
 def photo_address(person: Person) -> str:
     """The address of the photo on the home page."""
-    found = re.search(r'<img src="([^"]+)"', person.page("/"))
+    found = re.search(r'<img[^>]* src="(https?://[^"]+)"', person.page("/"))
     assert found, "no photo on the home page"
     return unescape(found[1])
