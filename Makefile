@@ -37,12 +37,22 @@ check: ## lint, types, import rules
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy --python-executable local/.venv/bin/python local/twin
-	.venv/bin/mypy --python-executable .venv/bin/python app/duet infra tests/production
+	.venv/bin/mypy --python-executable .venv/bin/python app/duet infra tests/production tests/bench tests/integration
 	PYTHONPATH=app:local:. .venv/bin/lint-imports
 
 test: check ## all checks
 	@.venv/bin/python -m pytest tests/production tests/unit
 	@local/.venv/bin/python -m pytest tests/twin
+	@bin/with-twin .venv/bin/python -m pytest tests/integration tests/browser
+
+.PHONY: integration-test bench
+integration-test: ## what needs a running twin, starting one if none runs; TARGET=aws STAGE=… APP_URL=… for a deployed stage
+	@bin/setup
+	@.venv/bin/python -m pytest tests/integration
+
+bench: ## the figures of docs/performance.md, on a fresh copy; reports/bench/summary.json
+	@bin/setup
+	@.venv/bin/python -m tests.bench
 
 .PHONY: synth diff-prod deploy-prod destroy-prod
 # Without a domain the templates of prod are written for one that is reserved for examples; deploying it is refused.

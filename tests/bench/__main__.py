@@ -1,4 +1,4 @@
-"""`python -m tests.bench [measure…]`: measure on a fresh clone, print the table, write reports/bench/summary.json.
+"""`python -m tests.bench [measure…]`: measure on a fresh copy, print the table, write reports/bench/summary.json.
 
 Named measures only are taken after the clone's first start; exit code 1 when a figure exceeds its limit.
 """
@@ -10,8 +10,8 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
-from tests.bench.ground import REPOSITORY, ground
 from tests.bench.measures import MEASURES, Figure
+from tests.ground import REPOSITORY, ground
 
 REPORT = REPOSITORY / "reports" / "bench" / "summary.json"
 
@@ -25,7 +25,8 @@ def main(names: list[str]) -> int:
     first, *others = MEASURES
     wanted = [first, *(measure for measure in others if not names or measure.__name__ in names)]
     figures: list[Figure] = []
-    with ground(Path(tempfile.gettempdir()) / f"twin-bench-{os.getpid()}") as clone:
+    place = Path(tempfile.gettempdir()) / f"twin-bench-{os.getpid()}"
+    with ground(place, twin_id=int(os.environ.get("BENCH_TWIN_ID", "3")), fresh=True) as clone:
         for measure in wanted:
             for figure in measure(clone):
                 figures.append(figure)

@@ -6,15 +6,14 @@ import random
 import signal
 import ssl
 import statistics
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
-from tests.bench.ground import Ground
+from tests.ground import Ground
+from tests.processes import family, program, pss
+from tests.traffic import Traffic
 
 ROUNDS = 1500
 WARM_UP = 200
@@ -51,26 +50,23 @@ def unchanged(ground: Ground) -> list[Figure]:
 
 def one_line(ground: Ground) -> list[Figure]:
     """One changed line of the app rolled in while requests come in steadily."""
-    page = ground.clone / "app" / "duet" / "health" / "routes.py"
+    page = ground.root / "app" / "duet" / "health" / "routes.py"
     page.write_text(page.read_text() + f"\n# changed at {time.time()}\n")
-    with_traffic = _Traffic(ground.status()["endpoints"]["app"])
-    with_traffic.start()
-    seconds = ground.make("local-up")
-    time.sleep(1)
-    with_traffic.stop()
+    with Traffic(ground.status()["endpoints"]["app"]) as visitors:
+        seconds = ground.make("local-up")
+        time.sleep(1)
     return [
         Figure("one changed line of the app: make local-up", seconds, "s", 20),
-        Figure("requests failed meanwhile", with_traffic.failed, f"of {with_traffic.sent}", 0),
+        Figure("requests failed meanwhile", visitors.failures.total(), f"of {visitors.sent}", 0),
     ]
 
 
 def memory(ground: Ground) -> list[Figure]:
     """The proportional set size of every process of the twin."""
-    pids = _family(ground.keeper())
     by_program: dict[str, float] = {}
-    for pid in pids:
-        name = _program(pid)
-        by_program[name] = by_program.get(name, 0) + _pss(pid)
+    for pid in family(ground.keeper()):
+        name = program(pid)
+        by_program[name] = by_program.get(name, 0) + pss(pid)
     parts = {name: round(size, 1) for name, size in sorted(by_program.items(), key=lambda item: -item[1])}
     return [Figure("memory of all processes (PSS)", sum(by_program.values()), "MB", 1500, 800, parts)]
 
@@ -130,43 +126,6 @@ MEASURES: tuple[Callable[[Ground], list[Figure]], ...] = (
 )
 
 
-class _Traffic:
-    """A few visitors who ask for a page again and again, each request on a connection of its own."""
-
-    def __init__(self, url: str) -> None:
-        self.sent = self.failed = 0
-        self._url = urlsplit(url)
-        self._ended = threading.Event()
-        self._lock = threading.Lock()
-        self._threads = [threading.Thread(target=self._visit) for _ in range(4)]
-
-    def start(self) -> None:
-        for thread in self._threads:
-            thread.start()
-
-    def stop(self) -> None:
-        self._ended.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _visit(self) -> None:
-        assert self._url.hostname is not None
-        while not self._ended.wait(0.05):
-            connection = http.client.HTTPSConnection(
-                self._url.hostname, self._url.port or 443, timeout=10, context=_unverified()
-            )
-            try:
-                connection.request("GET", "/log-in")
-                good = connection.getresponse().status == http.client.OK
-            except (OSError, http.client.HTTPException):
-                good = False
-            finally:
-                connection.close()
-            with self._lock:
-                self.sent += 1
-                self.failed += not good
-
-
 def _timed(connection: http.client.HTTPConnection, path: str, host: str) -> float:
     began = time.perf_counter()
     connection.request("GET", path, headers={"Host": host})
@@ -190,40 +149,3 @@ def _await(condition: Callable[[], bool], complaint: str) -> None:
         if time.monotonic() > deadline:
             raise SystemExit(f"bench: {complaint} within {REPLACED_WITHIN} s")
         time.sleep(0.1)
-
-
-def _family(pid: int) -> list[int]:
-    """The process and all below it."""
-    found, frontier = [pid], [pid]
-    parents: dict[int, list[int]] = {}
-    for entry in os.scandir("/proc"):
-        if entry.name.isdigit() and (fields := _stat(int(entry.name))):
-            parents.setdefault(int(fields[1]), []).append(int(entry.name))
-    while frontier:
-        children = parents.get(frontier.pop(), [])
-        found += children
-        frontier += children
-    return found
-
-
-def _stat(pid: int) -> list[str]:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    except OSError:
-        return []
-
-
-def _program(pid: int) -> str:
-    words: list[Any] = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    name = os.path.basename(words[0].decode()).split(":")[0]
-    if name.startswith("python"):
-        name = next((word.decode() for word in words[1:] if not word.startswith(b"-")), name).rsplit("/", 1)[-1]
-    return name or "?"
-
-
-def _pss(pid: int) -> float:
-    try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    except OSError:
-        return 0
-    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024

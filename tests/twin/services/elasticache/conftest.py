@@ -113,9 +113,7 @@ def caches(twin: World) -> Iterator[Caches]:
     ec2 = made.client("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.61.0.0/16")["Vpc"]["VpcId"]
     for number, zone in enumerate(("a", "c"), 1):
-        subnet = ec2.create_subnet(
-            VpcId=vpc, CidrBlock=f"10.61.{number}.0/24", AvailabilityZone=f"{twin.region}{zone}"
-        )
+        subnet = ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.61.{number}.0/24", AvailabilityZone=f"{twin.region}{zone}")
         made.subnets.append(subnet["Subnet"]["SubnetId"])
     made.client().create_cache_subnet_group(
         CacheSubnetGroupName=made.subnet_group, CacheSubnetGroupDescription="two zones", SubnetIds=made.subnets
