@@ -7,15 +7,25 @@ from pathlib import Path
 
 def family(pid: int) -> list[int]:
     """The process and all below it."""
-    parents: dict[int, list[int]] = {}
-    for entry in os.scandir("/proc"):
-        if entry.name.isdigit() and (fields := _stat(int(entry.name))):
-            parents.setdefault(int(fields[1]), []).append(int(entry.name))
+    children_of = _children()
     found, frontier = [pid], [pid]
     while frontier:
-        children = parents.get(frontier.pop(), [])
-        found += children
-        frontier += children
+        below = children_of.get(frontier.pop(), [])
+        found += below
+        frontier += below
+    return found
+
+
+def children(pid: int) -> list[int]:
+    """The processes that the process has started or adopted."""
+    return _children().get(pid, [])
+
+
+def _children() -> dict[int, list[int]]:
+    found: dict[int, list[int]] = {}
+    for entry in os.scandir("/proc"):
+        if entry.name.isdigit() and (fields := _stat(int(entry.name))):
+            found.setdefault(int(fields[1]), []).append(int(entry.name))
     return found
 
 
