@@ -34,8 +34,14 @@ def up(here: World, *, keep: bool = False) -> int:
         began = time.monotonic()
         _preflight(here)
         with _nothing_left_running(here, keep=keep):
+            before = _told(here)
             with _step("twin"):
                 start(here, START_SECONDS)
+            for event in _told(here)[len(before) :]:
+                if event["source"] == "snapshot" and "cannot be read" in event["message"]:
+                    print(
+                        f"    {event['resource']} {event['message']}: all is deployed anew, on the data that is there"
+                    )
             with _step("synth"):
                 _run_quietly(here, "synth", ["-m", "infra.synth", "twin"])
             url = _deploy(here)
@@ -43,6 +49,11 @@ def up(here: World, *, keep: bool = False) -> int:
         emit("twin", "up", f"healthy after {time.monotonic() - began:.1f} s")
         print(f"\n  app  {url}\n  aws  {here.gateway_url}\n\nready after {time.monotonic() - began:.1f} s")
     return 0
+
+
+def _told(here: World) -> list[dict[str, str]]:
+    path = here.state / "events.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
 @contextlib.contextmanager
