@@ -95,7 +95,7 @@ class Controller:
         self._note_failure(instance)
         seen = self.observe(instance)
         if not instance.born and is_as_asked(seen):
-            instance.born = True
+            instance.born, instance.has_standby = True, instance.multi_az
             tell(instance, Told.CREATED)
         self._maintain(instance)
         action = decide(seen)
