@@ -93,9 +93,11 @@ NAME = "kept-instance"
 @pytest.fixture
 def own(here: World) -> Iterator[Databases]:
     """A twin of the test's own, which it may kill."""
-    start(here, timeout=60)
-    yield Databases(Twin(here, {}), Network("", []), [])
-    stop(here, timeout=60)
+    try:
+        start(here, timeout=60)
+        yield Databases(Twin(here, {}), Network("", []), [])
+    finally:
+        stop(here, timeout=60)
 
 
 def test_rows_outlive_an_end_a_kill_and_the_loss_of_the_control_plane(own: Databases) -> None:
