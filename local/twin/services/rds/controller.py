@@ -23,7 +23,7 @@ from twin.services.rds.placement import place
 from twin.services.rds.volume import NODES, Volume
 
 INTERVAL = 0.25
-RETRY_MOST = 30.0
+RETRY_LEAST, RETRY_MOST = 0.5, 30.0
 FAILURES = 3
 SHUTDOWN_SECONDS = 8.0
 
@@ -37,7 +37,8 @@ class Controller:
         self._databases: dict[str, Database] = {}
         self._failures: dict[str, int] = {}
         self._errors: dict[str, Exception] = {}
-        self._again: dict[str, float] = {}
+        self._did: dict[str, Act] = {}
+        self._again: dict[str, tuple[Act, float]] = {}
 
     def stop(self) -> None:
         """Stop the loop and all nodes in order, the instances side by side."""
@@ -95,15 +96,16 @@ class Controller:
         self._note_failure(instance)
         seen = self.observe(instance)
         if not instance.born and is_as_asked(seen):
-            instance.born = True
+            instance.born, instance.has_standby = True, instance.multi_az
             tell(instance, Told.CREATED)
         self._maintain(instance)
         action = decide(seen)
-        if action is None or (time.monotonic() < self._again.get(arn, 0) and action.act is not Act.REMOVE):
+        if action is None or self._rests(arn, action.act):
             if database.ran:
                 database.route()
             return None
         emit("rds", instance.identifier, action.sentence)
+        self._did[arn] = action.act
         self._slot.run(arn, lambda: self._perform(action.act, instance, database))
         return f"{instance.identifier} {action.sentence}"
 
@@ -111,6 +113,7 @@ class Controller:
         perform(act, instance, database)
         self._failures.pop(instance.arn, None)
         self._errors.pop(instance.arn, None)
+        self._again.pop(instance.arn, None)
         if act is Act.REMOVE:
             self._databases.pop(instance.arn, None)
             with LOCK:
@@ -122,11 +125,18 @@ class Controller:
         if error is None or error is self._errors.get(arn):
             return
         self._errors[arn] = error
+        delay = RETRY_LEAST
         # A server that is on its way down answers with an error to whoever still asks: that is seen next, not counted.
         if not isinstance(error, psycopg.OperationalError):
             self._failures[arn] = self._failures.get(arn, 0) + 1
-            self._again[arn] = time.monotonic() + min(2.0 ** self._failures[arn] / 2, RETRY_MOST)
+            delay = min(RETRY_LEAST * 2.0 ** self._failures[arn], RETRY_MOST)
             emit("rds", instance.identifier, f"failed: {error}")
+        self._again[arn] = (self._did[arn], time.monotonic() + delay)
+
+    def _rests(self, arn: str, act: Act) -> bool:
+        """Whether the action has failed a moment ago; another is not held up by that."""
+        failed, until = self._again.get(arn, (None, 0.0))
+        return failed is act and time.monotonic() < until
 
     def _maintain(self, instance: Instance) -> None:
         window = instance.recorded["PreferredMaintenanceWindow"]

@@ -116,7 +116,8 @@ def status(seen: Seen) -> Status:
 def is_as_asked(seen: Seen) -> bool:
     """Whether an instance that is being created is what was asked for."""
     told = seen.answers and not seen.password_due
-    return told and (not seen.multi_az or (seen.record is not None and seen.record.synchronous is not None))
+    promotable = seen.record is not None and seen.record.synchronous is not None
+    return told and (not seen.multi_az or (promotable and seen.standby.in_sync))
 
 
 def _first(rules: Sequence[tuple[bool, Action | None]]) -> Action | None:
