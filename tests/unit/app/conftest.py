@@ -16,12 +16,15 @@ from duet.settings import from_environment
 from flask import Flask
 from flask.testing import FlaskClient
 from moto import mock_aws
+from mypy_boto3_s3 import S3Client
 from werkzeug.test import TestResponse
 
 from tests.unit.app.engines import ROOT, Servers, running
 
 ORIGIN = "https://duet.localhost"
 PASSWORD = "a short sentence"
+REGION = "ap-northeast-2"
+MEDIA, STATIC = "duet-test-media", "duet-test-static"
 _TOKEN = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
 
 
@@ -72,37 +75,55 @@ def store(servers: Servers) -> Iterator[redis.Redis]:
         client.flushall()
 
 
-@pytest.fixture
-def aws(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+@pytest.fixture(scope="session")
+def aws() -> Iterator[S3Client]:
     """S3 and SES as moto plays them, with the buckets and the sender that a deployment makes."""
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    with mock_aws():
-        s3 = boto3.client("s3", region_name="ap-northeast-2")
-        for bucket in ("duet-test-media", "duet-test-static"):
-            s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "ap-northeast-2"})
-        boto3.client("ses", region_name="ap-northeast-2").verify_email_identity(EmailAddress="hello@duet.localhost")
-        yield
+    with pytest.MonkeyPatch.context() as patch, mock_aws():
+        patch.delenv("AWS_ENDPOINT_URL", raising=False)
+        s3 = boto3.client("s3", region_name=REGION)
+        for bucket in (MEDIA, STATIC):
+            s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+        boto3.client("ses", region_name=REGION).verify_email_identity(EmailAddress="hello@duet.localhost")
+        yield s3
+
+
+@pytest.fixture
+def s3(aws: S3Client) -> Iterator[S3Client]:
+    """The buckets as the test sees them; afterwards they are empty."""
+    yield aws
+    for bucket in (MEDIA, STATIC):
+        for entry in aws.list_objects_v2(Bucket=bucket).get("Contents", []):
+            aws.delete_object(Bucket=bucket, Key=entry["Key"])
 
 
 MakeApp = Callable[..., Flask]
 
 
 @pytest.fixture
-def make_app(servers: Servers, database: psycopg.Connection, store: redis.Redis, aws: None) -> MakeApp:
+def make_app(
+    servers: Servers, usual_app: Flask, database: psycopg.Connection, store: redis.Redis, s3: S3Client
+) -> Iterator[MakeApp]:
     """Make an app; keyword arguments change its environment."""
+    handlers = usual_app.logger.handlers
 
     def make(**changes: str) -> Flask:
         return create_app(from_environment({**servers.environment, **changes}))
 
-    return make
+    yield make
+    # An app sends the logs of all to where its own go.
+    usual_app.logger.handlers = handlers
+
+
+@pytest.fixture(scope="session")
+def usual_app(servers: Servers, aws: S3Client) -> Flask:
+    """The app as it is deployed, but for its servers; it keeps nothing between requests."""
+    return create_app(from_environment(servers.environment))
 
 
 @pytest.fixture
-def app(make_app: MakeApp) -> Flask:
-    """The app as it is deployed, but for its servers."""
-    return make_app()
+def app(usual_app: Flask, database: psycopg.Connection, store: redis.Redis, s3: S3Client) -> Flask:
+    """The usual app, with nobody in it."""
+    return usual_app
 
 
 @dataclass
