@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any, Final
 
 import boto3
 import psycopg
@@ -23,7 +24,7 @@ from tests.unit.app.engines import ROOT, Servers, running
 
 ORIGIN = "https://duet.localhost"
 PASSWORD = "a short sentence"
-REGION = "ap-northeast-2"
+REGION: Final = "ap-northeast-2"
 MEDIA, STATIC = "duet-test-media", "duet-test-static"
 _TOKEN = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
 
@@ -132,9 +133,9 @@ class Browser:
 
     client: FlaskClient
 
-    def get(self, path: str, **more: object) -> TestResponse:
+    def get(self, path: str, **more: Any) -> TestResponse:
         """Open a page."""
-        return self.client.get(path, base_url=ORIGIN, **more)  # type: ignore[arg-type]
+        return self.client.get(path, base_url=ORIGIN, **more)
 
     def token(self, page: str = "/log-in") -> str:
         """The token that the forms of a page carry."""

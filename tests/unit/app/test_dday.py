@@ -1,6 +1,6 @@
 """Counting days as Korea does, and the page of days."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from duet import clock
@@ -98,7 +98,7 @@ def test_the_way_begins_at_the_start() -> None:
 
 
 def test_today_is_koreas(monkeypatch: pytest.MonkeyPatch) -> None:
-    moment = clock.datetime(2026, 11, 25, 15, 0, tzinfo=clock.UTC)
+    moment = datetime(2026, 11, 25, 15, 0, tzinfo=UTC)
     monkeypatch.setattr(clock, "now", lambda: moment)
     assert clock.today() == date(2026, 11, 26)
     monkeypatch.setattr(clock, "now", lambda: moment - timedelta(microseconds=1))

@@ -38,6 +38,7 @@ def test_korean_says_everything_and_nothing_else() -> None:
     assert english - korean.keys() == set()
     assert korean.keys() - english == set()
     for source, translation in korean.items():
+        assert translation
         text = translation if isinstance(translation, str) else translation[0]
         assert HANGUL.search(text) or source == "Duet", source
         assert sorted(PLACEHOLDER.findall(text)) == sorted(PLACEHOLDER.findall(source)), source

@@ -45,7 +45,7 @@ def test_health_checks_are_not_logged(make_app: MakeApp, capsys: pytest.CaptureF
 
 def test_a_mistake_of_ours_is_logged_with_its_trace(make_app: MakeApp, capsys: pytest.CaptureFixture[str]) -> None:
     app = make_app()
-    app.add_url_rule("/broken", "broken", lambda: 1 // 0)
+    app.add_url_rule("/broken", "broken", lambda: str(1 // 0))
     Browser(app.test_client()).get("/broken")
     errors = [line for line in lines(capsys) if line["level"] == "ERROR"]
     assert len(errors) == 1

@@ -86,8 +86,11 @@ def test_a_form_that_is_too_large_is_refused(browser: NewBrowser) -> None:
 
 
 def test_what_went_wrong_on_our_side_is_not_told(make_app: MakeApp) -> None:
+    def failing() -> str:
+        raise KeyError("secret detail")
+
     app = make_app()
-    app.add_url_rule("/broken", "broken", lambda: {}["secret detail"])
+    app.add_url_rule("/broken", "broken", failing)
     answer = Browser(app.test_client()).get("/broken")
     assert answer.status_code == 500
     assert "secret detail" not in answer.text
