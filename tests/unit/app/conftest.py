@@ -5,14 +5,16 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import boto3
 import psycopg
 import pytest
 import redis
+from argon2 import PasswordHasher
 from duet import create_app
+from duet.accounts import service as accounts
 from duet.settings import from_environment
 from flask import Flask
 from flask.testing import FlaskClient
@@ -97,6 +99,21 @@ def s3(aws: S3Client) -> Iterator[S3Client]:
             aws.delete_object(Bucket=bucket, Key=entry["Key"])
 
 
+REAL_HASHER = accounts._HASHER
+
+
+@pytest.fixture(autouse=True)
+def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passwords hashed quickly: people sign up in almost every test."""
+    monkeypatch.setattr(accounts, "_HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+
+
+@pytest.fixture
+def real_passwords(quick_passwords: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passwords hashed as the app does it."""
+    monkeypatch.setattr(accounts, "_HASHER", REAL_HASHER)
+
+
 MakeApp = Callable[..., Flask]
 
 
@@ -132,6 +149,8 @@ class Browser:
     """Somebody at a browser: keeps cookies, sends forms with the token of the page they are on."""
 
     client: FlaskClient
+    # By session: a page is opened for its token only once.
+    tokens: dict[str, str] = field(default_factory=dict)
 
     def get(self, path: str, **more: Any) -> TestResponse:
         """Open a page."""
@@ -139,9 +158,14 @@ class Browser:
 
     def token(self, page: str = "/log-in") -> str:
         """The token that the forms of a page carry."""
-        found = _TOKEN.search(self.get(page, follow_redirects=True).text)
-        assert found, f"{page} has no form"
-        return found[1]
+        cookie = self.client.get_cookie("__Host-duet", "duet.localhost")
+        if cookie is None or cookie.value not in self.tokens:
+            found = _TOKEN.search(self.get(page, follow_redirects=True).text)
+            assert found, f"{page} has no form"
+            cookie = self.client.get_cookie("__Host-duet", "duet.localhost")
+            assert cookie, f"{page} began no session"
+            self.tokens[cookie.value] = found[1]
+        return self.tokens[cookie.value]
 
     def send(self, path: str, **fields: str) -> TestResponse:
         """Send a form and stay on what it answers."""

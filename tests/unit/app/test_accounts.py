@@ -2,11 +2,14 @@
 
 import psycopg
 import pytest
+from duet.accounts import service as accounts
 
-from tests.unit.app.conftest import PASSWORD, Browser, MakeApp, NewBrowser
+from tests.unit.app.conftest import PASSWORD, REAL_HASHER, Browser, MakeApp, NewBrowser
 
 
-def test_only_a_hash_of_the_password_is_kept(browser: NewBrowser, database: psycopg.Connection) -> None:
+def test_only_a_hash_of_the_password_is_kept(
+    browser: NewBrowser, database: psycopg.Connection, real_passwords: None
+) -> None:
     browser().send("/sign-up", name="Mina", email=" Mina@Example.ORG ", password=PASSWORD)
     row = database.execute("select email, password_hash from person").fetchone()
     assert row is not None
@@ -50,6 +53,17 @@ def test_coming_back(browser: NewBrowser) -> None:
     assert "mina" in other_device.get("/pair").text
     assert other_device.get("/log-in").location == "/"
     assert other_device.get("/sign-up").location == "/"
+
+
+def test_a_hash_of_other_parameters_is_made_anew(
+    browser: NewBrowser, database: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser().sign_up("mina")
+    monkeypatch.setattr(accounts, "_HASHER", REAL_HASHER)
+    assert browser().send("/log-in", email="mina@example.org", password=PASSWORD).status_code == 302
+    row = database.execute("select password_hash from person").fetchone()
+    assert row is not None
+    assert row[0].startswith("$argon2id$v=19$m=19456,t=2,p=1$")
 
 
 def test_a_wrong_password_and_an_unknown_person_look_the_same(browser: NewBrowser) -> None:

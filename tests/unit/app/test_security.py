@@ -77,7 +77,7 @@ def test_a_script_of_another_site_is_refused(two: tuple[Browser, Browser]) -> No
     assert answer.status_code == 400
 
 
-def test_nobodys_hash_is_checked_as_slowly_as_anybodys() -> None:
+def test_nobodys_hash_is_checked_as_slowly_as_anybodys(real_passwords: None) -> None:
     assert not accounts._HASHER.check_needs_rehash(accounts._NOBODY)
 
 
