@@ -1,6 +1,10 @@
 """gunicorn's settings; what differs between environments comes from theirs."""
 
+import gc
 import os
+
+from gunicorn.arbiter import Arbiter
+from gunicorn.workers.base import Worker
 
 wsgi_app = "duet.wsgi:make()"
 bind = os.environ.get("GUNICORN_BIND", "0.0.0.0:8080")
@@ -16,6 +20,13 @@ graceful_timeout = 25
 # Heartbeats in memory: a slow disk must not look like a dead worker.
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108
 control_socket_disable = True
+
+
+def pre_fork(server: Arbiter, worker: Worker) -> None:  # noqa: ARG001 - gunicorn's form
+    """Let the collector leave alone what was loaded before: it would write to the pages that workers share."""
+    gc.freeze()
+
+
 logconfig_dict = {
     "version": 1,
     "disable_existing_loggers": False,

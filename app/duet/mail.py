@@ -4,11 +4,11 @@ import threading
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
-import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from flask import Flask, current_app
 
+from duet import aws
 from duet.settings import Settings
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Mailer:
     def _ses(self) -> "SESClient":
         # A person waits for the page: a mail gets one short try.
         config = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 1})
-        made = botocore.session.get_session().create_client("ses", region_name=self._region, config=config)
+        made = aws.session().create_client("ses", region_name=self._region, config=config)
         return cast("SESClient", made)
 
 

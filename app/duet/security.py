@@ -15,10 +15,9 @@ def content_security_policy(media: str) -> str:
             "default-src 'none'",
             "script-src 'self'",
             "style-src 'self'",
-            "font-src 'self'",
-            f"img-src 'self' blob: {media}",
+            f"img-src 'self' {media}",
             f"connect-src 'self' {media}",
-            f"form-action 'self' {media}",
+            "form-action 'self'",
             "base-uri 'none'",
             "frame-ancestors 'none'",
         )

@@ -15,6 +15,14 @@ class Milestone:
     years: int | None = None
 
 
+@dataclass(frozen=True)
+class Way:
+    """How far the couple is from the last milestone to the next: `done` of `whole` days."""
+
+    done: int
+    whole: int
+
+
 def day_number(start: date, today: date) -> int:
     """Which day of the couple it is: 1 on the day it began, 0 or less before."""
     return (today - start).days + 1
@@ -49,3 +57,15 @@ def upcoming(start: date, today: date, amount: int) -> list[Milestone]:
     found = [Milestone(hundredth(start, count), days=HUNDRED * count) for count in hundreds]
     found += [Milestone(anniversary(start, count), years=count) for count in years]
     return sorted((one for one in found if one.day >= today), key=lambda one: one.day)[:amount]
+
+
+def way(start: date, today: date) -> Way | None:
+    """The way to the next milestone from the one before, or from the start; None before the start."""
+    if today < start:
+        return None
+    ahead = upcoming(start, today, 1)[0].day
+    hundreds, years = (ahead - start).days // HUNDRED + 1, ahead.year - start.year
+    near = [hundredth(start, count) for count in (hundreds - 1, hundreds) if count > 0]
+    near += [anniversary(start, count) for count in (years - 1, years) if count > 0]
+    behind = max(day for day in (start, *near) if day < ahead)
+    return Way((today - behind).days, (ahead - behind).days)

@@ -5,7 +5,7 @@ from datetime import date
 
 from duet.couple.service import Pair
 from duet.dday import calendar
-from duet.dday.calendar import Milestone
+from duet.dday.calendar import Milestone, Way
 from duet.home import snapshot
 from duet.home.snapshot import OwnDay, SaidMood
 
@@ -39,6 +39,7 @@ class View:
     day_number: int | None
     starts: str | None
     milestones: list[CountedMilestone]
+    way: Way | None
     days: list[Counted]
     my_mood: SaidMood | None
     partner_mood: SaidMood | None
@@ -57,6 +58,7 @@ def of_pair(pair: Pair, today: date, milestones: int) -> View:
         start_date=start,
         day_number=number if number is not None and number > 0 else None,
         starts=calendar.label(start, today) if start and start > today else None,
+        way=calendar.way(start, today) if start else None,
         milestones=[CountedMilestone(one, calendar.label(one.day, today)) for one in ahead],
         days=_in_order([_counted(one, today) for one in seen.days]),
         my_mood=seen.moods.get(pair.me),

@@ -1,4 +1,5 @@
-// Uploads the photo: ask the app for a presigned form, send the file straight to the bucket, tell the app.
+// Uploads the photo: make it no larger than a page needs, ask the app for a presigned form, send it straight to the
+// bucket, tell the app.
 "use strict";
 (() => {
   const form = document.querySelector("[data-photo]");
@@ -6,6 +7,25 @@
   const input = form.querySelector("input[type=file]");
   const state = form.querySelector(".state");
   const token = form.elements.csrf_token.value;
+
+  // Drawn anew, a photo is small, stands upright, and no longer says where it was taken.
+  const LONGEST = 2048;
+  const redraw = async (file) => {
+    const picture = await createImageBitmap(file, { imageOrientation: "from-image" });
+    const scale = Math.min(1, LONGEST / Math.max(picture.width, picture.height));
+    const canvas = document.createElement("canvas");
+    canvas.width = Math.max(1, Math.round(picture.width * scale));
+    canvas.height = Math.max(1, Math.round(picture.height * scale));
+    const pen = canvas.getContext("2d");
+    pen.fillStyle = "#fff";
+    pen.fillRect(0, 0, canvas.width, canvas.height);
+    pen.drawImage(picture, 0, 0, canvas.width, canvas.height);
+    picture.close();
+    return new Promise((done, fail) => {
+      canvas.toBlob((blob) => (blob ? done(blob) : fail(new Unreadable())), "image/jpeg", 0.88);
+    });
+  };
+  class Unreadable extends Error {}
 
   const ask = async (url, body) => {
     const answer = await fetch(url, {
@@ -18,7 +38,9 @@
     return told;
   };
 
-  const send = async (file) => {
+  const send = async (chosen) => {
+    const file = await redraw(chosen).catch(() => { throw new Unreadable(form.dataset.kind); });
+    if (file.size > Number(form.dataset.most)) throw new Unreadable(form.dataset.large);
     const begun = await ask(form.dataset.begin, { content_type: file.type, size: file.size });
     const parts = new FormData();
     for (const [name, value] of Object.entries(begun.fields)) parts.append(name, value);
@@ -36,10 +58,6 @@
   input.addEventListener("change", async () => {
     const file = input.files[0];
     if (!file) return;
-    if (file.size > Number(form.dataset.most)) {
-      say(form.dataset.large, true);
-      return;
-    }
     say(form.dataset.busy, false);
     input.disabled = true;
     try {

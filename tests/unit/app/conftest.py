@@ -5,23 +5,29 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 import boto3
 import psycopg
 import pytest
 import redis
+from argon2 import PasswordHasher
 from duet import create_app
+from duet.accounts import service as accounts
 from duet.settings import from_environment
 from flask import Flask
 from flask.testing import FlaskClient
 from moto import mock_aws
+from mypy_boto3_s3 import S3Client
 from werkzeug.test import TestResponse
 
 from tests.unit.app.engines import ROOT, Servers, running
 
 ORIGIN = "https://duet.localhost"
 PASSWORD = "a short sentence"
+REGION: Final = "ap-northeast-2"
+MEDIA, STATIC = "duet-test-media", "duet-test-static"
 _TOKEN = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
 
 
@@ -72,37 +78,70 @@ def store(servers: Servers) -> Iterator[redis.Redis]:
         client.flushall()
 
 
-@pytest.fixture
-def aws(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+@pytest.fixture(scope="session")
+def aws() -> Iterator[S3Client]:
     """S3 and SES as moto plays them, with the buckets and the sender that a deployment makes."""
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    with mock_aws():
-        s3 = boto3.client("s3", region_name="ap-northeast-2")
-        for bucket in ("duet-test-media", "duet-test-static"):
-            s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "ap-northeast-2"})
-        boto3.client("ses", region_name="ap-northeast-2").verify_email_identity(EmailAddress="hello@duet.localhost")
-        yield
+    with pytest.MonkeyPatch.context() as patch, mock_aws():
+        patch.delenv("AWS_ENDPOINT_URL", raising=False)
+        s3 = boto3.client("s3", region_name=REGION)
+        for bucket in (MEDIA, STATIC):
+            s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+        boto3.client("ses", region_name=REGION).verify_email_identity(EmailAddress="hello@duet.localhost")
+        yield s3
+
+
+@pytest.fixture
+def s3(aws: S3Client) -> Iterator[S3Client]:
+    """The buckets as the test sees them; afterwards they are empty."""
+    yield aws
+    for bucket in (MEDIA, STATIC):
+        for entry in aws.list_objects_v2(Bucket=bucket).get("Contents", []):
+            aws.delete_object(Bucket=bucket, Key=entry["Key"])
+
+
+REAL_HASHER = accounts._HASHER
+
+
+@pytest.fixture(autouse=True)
+def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passwords hashed quickly: people sign up in almost every test."""
+    monkeypatch.setattr(accounts, "_HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+
+
+@pytest.fixture
+def real_passwords(quick_passwords: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passwords hashed as the app does it."""
+    monkeypatch.setattr(accounts, "_HASHER", REAL_HASHER)
 
 
 MakeApp = Callable[..., Flask]
 
 
 @pytest.fixture
-def make_app(servers: Servers, database: psycopg.Connection, store: redis.Redis, aws: None) -> MakeApp:
+def make_app(
+    servers: Servers, usual_app: Flask, database: psycopg.Connection, store: redis.Redis, s3: S3Client
+) -> Iterator[MakeApp]:
     """Make an app; keyword arguments change its environment."""
+    handlers = usual_app.logger.handlers
 
     def make(**changes: str) -> Flask:
         return create_app(from_environment({**servers.environment, **changes}))
 
-    return make
+    yield make
+    # An app sends the logs of all to where its own go.
+    usual_app.logger.handlers = handlers
+
+
+@pytest.fixture(scope="session")
+def usual_app(servers: Servers, aws: S3Client) -> Flask:
+    """The app as it is deployed, but for its servers; it keeps nothing between requests."""
+    return create_app(from_environment(servers.environment))
 
 
 @pytest.fixture
-def app(make_app: MakeApp) -> Flask:
-    """The app as it is deployed, but for its servers."""
-    return make_app()
+def app(usual_app: Flask, database: psycopg.Connection, store: redis.Redis, s3: S3Client) -> Flask:
+    """The usual app, with nobody in it."""
+    return usual_app
 
 
 @dataclass
@@ -110,16 +149,23 @@ class Browser:
     """Somebody at a browser: keeps cookies, sends forms with the token of the page they are on."""
 
     client: FlaskClient
+    # By session: a page is opened for its token only once.
+    tokens: dict[str, str] = field(default_factory=dict)
 
-    def get(self, path: str, **more: object) -> TestResponse:
+    def get(self, path: str, **more: Any) -> TestResponse:
         """Open a page."""
-        return self.client.get(path, base_url=ORIGIN, **more)  # type: ignore[arg-type]
+        return self.client.get(path, base_url=ORIGIN, **more)
 
     def token(self, page: str = "/log-in") -> str:
         """The token that the forms of a page carry."""
-        found = _TOKEN.search(self.get(page, follow_redirects=True).text)
-        assert found, f"{page} has no form"
-        return found[1]
+        cookie = self.client.get_cookie("__Host-duet", "duet.localhost")
+        if cookie is None or cookie.value not in self.tokens:
+            found = _TOKEN.search(self.get(page, follow_redirects=True).text)
+            assert found, f"{page} has no form"
+            cookie = self.client.get_cookie("__Host-duet", "duet.localhost")
+            assert cookie, f"{page} began no session"
+            self.tokens[cookie.value] = found[1]
+        return self.tokens[cookie.value]
 
     def send(self, path: str, **fields: str) -> TestResponse:
         """Send a form and stay on what it answers."""
