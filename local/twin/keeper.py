@@ -10,6 +10,7 @@ import ctypes
 import fcntl
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -45,6 +46,8 @@ def main() -> int:
         swept = sweep(here)
         if swept:
             emit("keeper", "twin", f"ended {swept} processes that an earlier life had left")
+        # Objects come back from where they are kept for good.
+        shutil.rmtree(here.state / "localstack" / "tmp", ignore_errors=True)
         asked = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: asked.set())

@@ -7,7 +7,7 @@ from twin.core.processes import MARK
 from twin.core.world import World
 
 # What of the caller's environment the twin's processes may see.
-PASSED_ON = ("HOME", "PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "TWIN_ID", "TWIN_SPEED")
+PASSED_ON = ("HOME", "PATH", "LANG", "LC_ALL", "TZ", "TWIN_ID", "TWIN_SPEED")
 
 
 def command() -> list[str]:
@@ -27,6 +27,8 @@ def environment(here: World) -> dict[str, str]:
         "TWIN_STATE": str(here.state),
         "PYTHONUNBUFFERED": "1",
         "XDG_CACHE_HOME": str(here.directory("localstack", "cache")),
+        # LocalStack keeps the bytes of S3 objects below it, by bucket: twins side by side must not share it.
+        "TMPDIR": str(here.directory("localstack", "tmp")),
         "LOCALSTACK_VOLUME_DIR": str(here.directory("localstack", "volume")),
         "GATEWAY_LISTEN": f"127.0.0.1:{here.gateway_port}",
         "LOCALSTACK_HOST": f"127.0.0.1:{here.gateway_port}",

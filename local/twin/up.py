@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -21,6 +22,8 @@ from twin.keeper_control import holder, start, stop
 START_SECONDS = 90
 STOP_SECONDS = 60
 LEAST_DISK = 1 << 30
+# pidfd_getfd, by which a connection is given its container's address.
+OLDEST_KERNEL = (5, 6)
 PRODUCT_PYTHON = REPOSITORY / ".venv" / "bin" / "python"
 APP_DOMAIN = "duet.localhost"
 
@@ -83,6 +86,11 @@ def _alone(here: World) -> Iterator[None]:
 
 
 def _preflight(here: World) -> None:
+    release = tuple(int(part) for part in re.findall(r"\d+", os.uname().release)[:2])
+    if release < OLDEST_KERNEL:
+        raise WorldError(
+            f"the kernel is {os.uname().release}: tasks need Linux 5.6 or newer to have their own addresses"
+        )
     free = shutil.disk_usage(here.state).free
     if free < LEAST_DISK:
         raise WorldError(f"{here.state} has {free >> 20} MiB free; the twin needs {LEAST_DISK >> 20} MiB")
