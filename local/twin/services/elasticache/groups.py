@@ -106,19 +106,19 @@ class ReplicationGroups(Provider):
     def modify_replication_group(self, context: RequestContext, request: Json) -> Json:
         """Change what is wanted of the group; running nodes are adjusted, none is restarted."""
         kept = registry.store(context)
+        security_groups = requests.security_groups(context, request.get("SecurityGroupIds"))
         with LOCK:
             group = _available(kept, request["ReplicationGroupId"])
             requests.check_modify(request, group)
             changes = _plain_changes(request)
             changes["recorded"] = {**group.recorded, **requests.recorded(request)}
-            if request.get("SecurityGroupIds"):
-                changes["security_groups"] = requests.security_groups(context, request["SecurityGroupIds"])
-            if request.get("CacheParameterGroupName") or request.get("EngineVersion"):
-                changes["parameter_group"] = requests.parameter_group(
-                    kept,
-                    request.get("CacheParameterGroupName") or group.parameter_group,
-                    changes["recorded"].get("EngineVersion"),
-                )
+            if security_groups:
+                changes["security_groups"] = security_groups
+            # A default group gives way to that of the new version's family; one of the user's own must fit.
+            standing = None if group.parameter_group.startswith("default.") else group.parameter_group
+            changes["parameter_group"] = requests.parameter_group(
+                kept, request.get("CacheParameterGroupName") or standing, changes["recorded"].get("EngineVersion")
+            )
             tokens = requests.tokens_after(group, request.get("AuthToken"), request.get("AuthTokenUpdateStrategy"))
             if tokens != group.tokens:
                 changes |= {"tokens": tokens, "token_changed_at": datetime.now(UTC)}

@@ -151,12 +151,11 @@ def parameter_group(kept: ElastiCacheStore, name: str | None, asked: str | None)
     family = parameters.family(asked)
     if not name or name == parameters.default_group(family):
         return parameters.default_group(family)
-    found = registry.parameter_group(kept, name)
-    if found.family != family:
-        raise errors.combination(
-            f"Expected a parameter group of family {family} but found one of family {found.family}"
-        )
-    return found.name
+    defaults = {parameters.default_group(one): one for one in parameters.families()}
+    theirs = defaults.get(name) or registry.parameter_group(kept, name).family
+    if theirs != family:
+        raise errors.combination(f"Expected a parameter group of family {family} but found one of family {theirs}")
+    return name.lower()
 
 
 def security_groups(context: RequestContext, ids: list[str] | None) -> tuple[str, ...]:
