@@ -9,7 +9,7 @@ from typing import Any
 from twin.core.addresses import book
 from twin.core.timeline import emit
 from twin.services.common.api import Json, Provider, RequestContext, only, operation
-from twin.services.elasticache import controller, decide, endpoints, errors, registry, requests, views
+from twin.services.elasticache import controller, decide, endpoints, errors, parameters, registry, requests, views
 from twin.services.elasticache.models import (
     LOCK,
     ElastiCacheStore,
@@ -37,7 +37,9 @@ class ReplicationGroups(Provider):
         if request.get("MultiAZEnabled"):
             requests.check_spread(places)
         security_groups = requests.security_groups(context, request.get("SecurityGroupIds"))
-        parameter_group = requests.parameter_group(kept, request.get("CacheParameterGroupName"))
+        parameter_group = requests.parameter_group(
+            kept, request.get("CacheParameterGroupName"), request.get("EngineVersion")
+        )
         with LOCK:
             if group_id in kept.groups:
                 raise errors.group_exists(group_id)
@@ -66,7 +68,9 @@ class ReplicationGroups(Provider):
                 recorded=requests.recorded(request),
                 tags=registry.tags_from(request),
             )
-        emit("elasticache", group_id, f"is to have {count} nodes")
+        asked = request.get("EngineVersion") or parameters.version()
+        stands = "" if parameters.version().startswith(asked) else f", which stands for {asked}"
+        emit("elasticache", group_id, f"is to have {count} nodes of Valkey {parameters.version()}{stands}")
         controller.wake()
         return _answer(kept, group)
 
@@ -102,15 +106,19 @@ class ReplicationGroups(Provider):
     def modify_replication_group(self, context: RequestContext, request: Json) -> Json:
         """Change what is wanted of the group; running nodes are adjusted, none is restarted."""
         kept = registry.store(context)
+        security_groups = requests.security_groups(context, request.get("SecurityGroupIds"))
         with LOCK:
             group = _available(kept, request["ReplicationGroupId"])
             requests.check_modify(request, group)
             changes = _plain_changes(request)
             changes["recorded"] = {**group.recorded, **requests.recorded(request)}
-            if request.get("SecurityGroupIds"):
-                changes["security_groups"] = requests.security_groups(context, request["SecurityGroupIds"])
-            if request.get("CacheParameterGroupName"):
-                changes["parameter_group"] = requests.parameter_group(kept, request["CacheParameterGroupName"])
+            if security_groups:
+                changes["security_groups"] = security_groups
+            # A default group gives way to that of the new version's family; one of the user's own must fit.
+            standing = None if group.parameter_group.startswith("default.") else group.parameter_group
+            changes["parameter_group"] = requests.parameter_group(
+                kept, request.get("CacheParameterGroupName") or standing, changes["recorded"].get("EngineVersion")
+            )
             tokens = requests.tokens_after(group, request.get("AuthToken"), request.get("AuthTokenUpdateStrategy"))
             if tokens != group.tokens:
                 changes |= {"tokens": tokens, "token_changed_at": datetime.now(UTC)}

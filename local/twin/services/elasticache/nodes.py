@@ -88,6 +88,7 @@ class Running:
             kill_data_directory(wanted.data)
             self._process = valkey.start(wanted)
             self.told, self._answered_at = wanted, time.monotonic()
+            self.removed = False
 
     def adjust(self, wanted: valkey.Node) -> None:
         """Give the running server other settings and passwords; raise redis.RedisError when it takes them not."""

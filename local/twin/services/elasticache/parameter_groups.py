@@ -33,10 +33,12 @@ class ParameterGroups(Provider):
 
     @operation("DescribeCacheParameterGroups")
     def describe_cache_parameter_groups(self, context: RequestContext, request: Json) -> Json:
-        """All parameter groups with the family's default one, or the one named."""
+        """All parameter groups with the families' default ones, or the one named."""
         kept = registry.store(context)
         name = request.get("CacheParameterGroupName")
-        found = [_group(kept, context, name)] if name else [_default(context), *kept.parameter_groups.values()]
+        found = (
+            [_group(kept, context, name)] if name else [*_defaults(context).values(), *kept.parameter_groups.values()]
+        )
         part, marker = registry.page(found, request, lambda group: group.name)
         return {"CacheParameterGroups": [views.parameter_group(group) for group in part], **marker}
 
@@ -91,19 +93,24 @@ class ParameterGroups(Provider):
         return {}
 
 
-def _default(context: RequestContext) -> ParameterGroup:
-    name = parameters.default_group()
-    text = f"Default parameter group for {parameters.family()}"
-    return ParameterGroup(name, registry.arn(context, "parametergroup", name), parameters.family(), text)
+def _defaults(context: RequestContext) -> dict[str, ParameterGroup]:
+    """The default group of each family, by name."""
+    names = {parameters.default_group(family): family for family in parameters.families()}
+    return {
+        name: ParameterGroup(
+            name, registry.arn(context, "parametergroup", name), family, f"Default parameter group for {family}"
+        )
+        for name, family in names.items()
+    }
 
 
 def _group(kept: ElastiCacheStore, context: RequestContext, name: str) -> ParameterGroup:
-    return _default(context) if name == parameters.default_group() else registry.parameter_group(kept, name)
+    return _defaults(context).get(name) or registry.parameter_group(kept, name)
 
 
 def _own(kept: ElastiCacheStore, name: str) -> ParameterGroup:
-    """A group that may be changed: the default one may not."""
-    if name == parameters.default_group():
+    """A group that may be changed: a default one may not."""
+    if name.startswith("default."):
         raise errors.value(f"Default parameter group {name} cannot be modified.")
     return registry.parameter_group(kept, name)
 

@@ -13,6 +13,8 @@ from twin.services.elasticache import errors
 ENGINE = "valkey"
 RESERVED = "reserved-memory-percent"
 HIGHEST = 2**63 - 1
+# https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/engine-versions.html
+OFFERED = ("7.2", "8.0", "8.1", "8.2", "9.0", "9.1")
 
 # maxmemory of a node type in bytes, before memory is reserved.
 MEMORY = {
@@ -121,36 +123,47 @@ def version() -> str:
     return valkey.version()
 
 
-def family() -> str:
-    """The parameter group family of what runs."""
-    return f"{ENGINE}{version().split('.', maxsplit=1)[0]}"
+def versions() -> list[str]:
+    """The versions of AWS for which what runs can stand: those whose commands and replies it all has."""
+    newest = _numbers(version())[:2]
+    return [one for one in OFFERED if _numbers(one) <= newest]
 
 
-def default_group() -> str:
-    """The name of the parameter group that a replication group has when it names none."""
-    return f"default.{family()}"
+def family(asked: str | None = None) -> str:
+    """The parameter group family of a version, by default that of what runs."""
+    return f"{ENGINE}{(asked or version()).split('.', maxsplit=1)[0]}"
+
+
+def families() -> list[str]:
+    """The families of which parameter groups can be made."""
+    return sorted({family(one) for one in versions()})
+
+
+def default_group(of: str | None = None) -> str:
+    """The name of a family's default parameter group, which a replication group has when it names none."""
+    return f"default.{of or family()}"
 
 
 def check_engine(engine: str | None, asked: str | None) -> None:
-    """Refuse an engine or a version other than what runs; a version may be given to the precision that AWS takes."""
+    """Refuse an engine, or a version, for which what runs cannot stand."""
     name = (engine or "redis").lower()
     if name != ENGINE:
         raise errors.not_done(f"the engine {name} (AWS's choice where none is named); it runs {ENGINE} {version()}")
-    if asked and asked not in {version(), ".".join(version().split(".")[:2])}:
+    if asked and asked not in {version(), *versions()}:
         raise errors.combination(f"Cannot find version {asked} for {ENGINE}: the twin runs {version()}")
 
 
 def check_family(asked: str) -> None:
-    """Refuse a family other than that of what runs."""
-    if asked != family():
-        raise errors.value(f"CacheParameterGroupFamily {asked} is not valid: the twin runs {ENGINE} {version()}")
+    """Refuse a family for which what runs cannot stand."""
+    if asked not in families():
+        raise errors.value(f"CacheParameterGroupFamily {asked} is not one of {', '.join(families())}.")
 
 
 def check_values(values: Mapping[str, str]) -> None:
     """Refuse, by its name, a parameter that is unknown or would not be applied, and a value that it cannot have."""
     for name, value in values.items():
         if name not in PARAMETERS:
-            raise errors.value(f"The parameter {name} is not one that the twin applies to {family()}")
+            raise errors.value(f"The parameter {name} is not one that the twin applies to {ENGINE}")
         PARAMETERS[name].check(value)
 
 
@@ -172,3 +185,7 @@ def server_settings(values: Mapping[str, str], node_type: str) -> dict[str, str]
     told = in_force(values)
     usable = 100 - int(told.pop(RESERVED))
     return told | {"maxmemory": str(MEMORY[node_type] * usable // 100)}
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split("."))

@@ -26,13 +26,13 @@ MOST_TOKENS = 2
 _TOKEN = re.compile(r"[A-Za-z0-9!&#$^<>-]{16,128}")
 # Kept and shown; one machine has no counterpart for them.
 RECORDED = ("SnapshotRetentionLimit", "SnapshotWindow", "PreferredMaintenanceWindow", "AutoMinorVersionUpgrade",
-            "NotificationTopicArn", "AtRestEncryptionEnabled", "KmsKeyId")  # fmt: skip
+            "NotificationTopicArn", "EngineVersion", "AtRestEncryptionEnabled", "KmsKeyId")  # fmt: skip
 _CREATE = (*RECORDED, "ReplicationGroupId", "ReplicationGroupDescription", "AutomaticFailoverEnabled", "MultiAZEnabled",
            "NumCacheClusters", "PreferredCacheClusterAZs", "NumNodeGroups", "ReplicasPerNodeGroup", "CacheNodeType",
            "Engine", "EngineVersion", "CacheParameterGroupName", "CacheSubnetGroupName", "SecurityGroupIds", "Tags",
            "Port", "AuthToken", "TransitEncryptionEnabled", "TransitEncryptionMode", "DataTieringEnabled",
            "NetworkType", "IpDiscovery", "ClusterMode")  # fmt: skip
-_MODIFY = (*RECORDED[:5], "ReplicationGroupId", "ReplicationGroupDescription", "AutomaticFailoverEnabled",
+_MODIFY = (*RECORDED[:6], "ReplicationGroupId", "ReplicationGroupDescription", "AutomaticFailoverEnabled",
            "MultiAZEnabled", "SecurityGroupIds", "CacheParameterGroupName", "ApplyImmediately", "Engine",
            "EngineVersion", "CacheNodeType", "AuthToken", "AuthTokenUpdateStrategy", "TransitEncryptionEnabled",
            "TransitEncryptionMode", "IpDiscovery", "ClusterMode")  # fmt: skip
@@ -146,11 +146,16 @@ def spread(group: SubnetGroup, zones: Sequence[str], count: int, taken: Sequence
     return found
 
 
-def parameter_group(kept: ElastiCacheStore, name: str | None) -> str:
-    """The name of the parameter group that is asked for, which is there and of the family that runs."""
-    if not name or name == parameters.default_group():
-        return parameters.default_group()
-    return registry.parameter_group(kept, name).name
+def parameter_group(kept: ElastiCacheStore, name: str | None, asked: str | None) -> str:
+    """The name of the parameter group that is asked for, which must be of the family of the version `asked`."""
+    family = parameters.family(asked)
+    if not name or name == parameters.default_group(family):
+        return parameters.default_group(family)
+    defaults = {parameters.default_group(one): one for one in parameters.families()}
+    theirs = defaults.get(name) or registry.parameter_group(kept, name).family
+    if theirs != family:
+        raise errors.combination(f"Expected a parameter group of family {family} but found one of family {theirs}")
+    return name.lower()
 
 
 def security_groups(context: RequestContext, ids: list[str] | None) -> tuple[str, ...]:

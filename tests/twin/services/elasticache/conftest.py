@@ -36,6 +36,20 @@ class Caches:
             aws_secret_access_key="test",
         )
 
+    def build_network(self) -> None:
+        """A VPC with a subnet in each of two zones, and the subnet group of them."""
+        ec2 = self.client("ec2")
+        vpc = ec2.create_vpc(CidrBlock="10.61.0.0/16")["Vpc"]["VpcId"]
+        self.subnets = [
+            ec2.create_subnet(
+                VpcId=vpc, CidrBlock=f"10.61.{number}.0/24", AvailabilityZone=f"{self.here.region}{zone}"
+            )["Subnet"]["SubnetId"]
+            for number, zone in enumerate(("a", "c"), 1)
+        ]
+        self.client().create_cache_subnet_group(
+            CacheSubnetGroupName=self.subnet_group, CacheSubnetGroupDescription="two zones", SubnetIds=self.subnets
+        )
+
     def create(self, name: str, nodes: int = 2, **more: Any) -> dict[str, Any]:
         """Create a group and wait until it is available; None takes an argument away."""
         wanted = {
@@ -110,14 +124,7 @@ def twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 @pytest.fixture(scope="module")
 def caches(twin: World) -> Iterator[Caches]:
     made = Caches(twin, "test-subnets", [])
-    ec2 = made.client("ec2")
-    vpc = ec2.create_vpc(CidrBlock="10.61.0.0/16")["Vpc"]["VpcId"]
-    for number, zone in enumerate(("a", "c"), 1):
-        subnet = ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.61.{number}.0/24", AvailabilityZone=f"{twin.region}{zone}")
-        made.subnets.append(subnet["Subnet"]["SubnetId"])
-    made.client().create_cache_subnet_group(
-        CacheSubnetGroupName=made.subnet_group, CacheSubnetGroupDescription="two zones", SubnetIds=made.subnets
-    )
+    made.build_network()
     yield made
     for group in made.client().describe_replication_groups()["ReplicationGroups"]:
         made.delete(group["ReplicationGroupId"])

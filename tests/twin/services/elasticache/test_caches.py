@@ -1,9 +1,12 @@
 """Real caches: over two zones, by TLS and token alone, again there after each node's death and the twin's own."""
 
+import contextlib
 import os
 import signal
 import socket
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -92,6 +95,20 @@ def test_a_node_that_does_not_answer_is_replaced(caches: Caches, pair: dict[str,
     caches.available("pair")
 
 
+def test_the_endpoints_come_back_when_their_envoy_was_killed(caches: Caches, pair: dict[str, Any]) -> None:
+    endpoint = pair["NodeGroups"][0]["PrimaryEndpoint"]
+    (pid,) = _named(str(caches.here.state / "envoy" / "tcp-front" / "bootstrap.json"))
+    os.kill(pid, signal.SIGKILL)
+    eventually(lambda: caches.say(endpoint, "PING"), True)
+
+
+def test_events_are_told_by_time(caches: Caches, pair: dict[str, Any]) -> None:
+    now = datetime.now(UTC)
+    told = caches.client().describe_events(StartTime=now - timedelta(minutes=30), EndTime=now)["Events"]
+    assert "Replication group pair created" in [one["Message"] for one in told]
+    assert caches.client().describe_events(EndTime=now - timedelta(minutes=30), Duration=5)["Events"] == []
+
+
 def test_a_parameter_is_in_force_on_every_node(caches: Caches, pair: dict[str, Any]) -> None:
     client = caches.client()
     for member in pair["NodeGroups"][0]["NodeGroupMembers"]:
@@ -129,6 +146,13 @@ def test_replicas_come_and_go(caches: Caches, pair: dict[str, Any]) -> None:
     assert caches.available("pair")["MemberClusters"] == ["pair-001", "pair-002"]
     assert not (caches.here.state / "elasticache" / "pair" / "003").exists()
     assert _refused(third["ReadEndpoint"])
+    client.increase_replica_count(ReplicationGroupId="pair", NewReplicaCount=2, ApplyImmediately=True)
+    caches.available("pair")
+    client.decrease_replica_count(
+        ReplicationGroupId="pair", NewReplicaCount=1, ReplicasToRemove=["pair-003"], ApplyImmediately=True
+    )
+    caches.available("pair")
+    assert len(living(caches.here.state / "elasticache" / "pair")) == 2
     with pytest.raises(ClientError, match="InvalidParameterCombination"):
         client.decrease_replica_count(ReplicationGroupId="pair", NewReplicaCount=0, ApplyImmediately=True)
 
@@ -169,6 +193,23 @@ def test_without_encryption_there_is_none(caches: Caches) -> None:
     caches.delete("plain")
 
 
+def test_a_version_for_which_the_program_stands_is_recorded(caches: Caches) -> None:
+    caches.create("older", 1, EngineVersion="8.1")
+    client = caches.client()
+
+    def shown() -> tuple[str, str]:
+        node = client.describe_cache_clusters(CacheClusterId="older-001")["CacheClusters"][0]
+        return node["EngineVersion"], node["CacheParameterGroup"]["CacheParameterGroupName"]
+
+    running = client.describe_cache_engine_versions()["CacheEngineVersions"][0]["EngineVersion"]
+    assert shown() == (running, "default.valkey8")
+    client.modify_replication_group(ReplicationGroupId="older", EngineVersion="9.1", ApplyImmediately=True)
+    assert shown() == (running, "default.valkey9")
+    with pytest.raises(ClientError, match="Expected a parameter group of family valkey9"):
+        client.modify_replication_group(ReplicationGroupId="older", CacheParameterGroupName="default.valkey8")
+    caches.delete("older")
+
+
 def test_deleting_leaves_no_process_no_port_no_directory(caches: Caches) -> None:
     group = caches.create("gone")
     shard = group["NodeGroups"][0]
@@ -197,7 +238,8 @@ def test_deleting_leaves_no_process_no_port_no_directory(caches: Caches) -> None
         ({"PreferredCacheClusterAZs": ["ap-northeast-2a"]}, "InvalidParameterCombination"),
         ({"PreferredCacheClusterAZs": ["ap-northeast-2a", "ap-northeast-2a"]}, "InvalidParameterCombination"),
         ({"PreferredCacheClusterAZs": ["ap-northeast-2a", "ap-northeast-2b"]}, "InvalidParameterValue"),
-        ({"EngineVersion": "8.1"}, "InvalidParameterCombination"),
+        ({"EngineVersion": "99.1"}, "InvalidParameterCombination"),
+        ({"EngineVersion": "8.1", "CacheParameterGroupName": "pair"}, "InvalidParameterCombination"),
         ({"Engine": "redis"}, "NotImplemented"),
         ({"CacheNodeType": "cache.x9.huge"}, "NotImplemented"),
         ({"TransitEncryptionMode": "preferred"}, "NotImplemented"),
@@ -208,6 +250,7 @@ def test_deleting_leaves_no_process_no_port_no_directory(caches: Caches) -> None
         ({"ReplicationGroupId": "two--hyphens"}, "InvalidParameterValue"),
     ],
 )
+@pytest.mark.usefixtures("pair")
 def test_what_cannot_be_is_refused(caches: Caches, more: dict[str, Any], code: str) -> None:
     with pytest.raises(ClientError) as refused:
         caches.create("never", **more)
@@ -252,6 +295,16 @@ def _rotate(caches: Caches, token: str, strategy: str) -> None:
         ReplicationGroupId="rotated", AuthToken=token, AuthTokenUpdateStrategy=strategy, ApplyImmediately=True
     )
     caches.available("rotated")
+
+
+def _named(argument: str) -> list[int]:
+    """The pids of the processes that were given the argument."""
+    found = []
+    for entry in os.scandir("/proc"):
+        with contextlib.suppress(OSError):
+            if entry.name.isdigit() and argument in Path(f"/proc/{entry.name}/cmdline").read_text().split("\0"):
+                found.append(int(entry.name))
+    return found
 
 
 def _refused(endpoint: dict[str, Any]) -> bool:
