@@ -36,7 +36,7 @@ def index() -> str | Response:
         "home/index.html",
         view=seen,
         form=form,
-        days=[one for one in seen.days if not one.passed][:DAYS_SHOWN],
+        coming=seen.coming(DAYS_SHOWN),
         photo_url=photo.address(seen.photo) if seen.photo else None,
         most_bytes=photo.MOST_BYTES,
         kinds=",".join(photo.KINDS),

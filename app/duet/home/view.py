@@ -28,6 +28,11 @@ class CountedMilestone:
     milestone: Milestone
     label: str
 
+    @property
+    def day(self) -> date:
+        """The milestone's day."""
+        return self.milestone.day
+
 
 @dataclass(frozen=True)
 class View:
@@ -44,6 +49,11 @@ class View:
     my_mood: SaidMood | None
     partner_mood: SaidMood | None
     photo: str | None
+
+    def coming(self, own: int) -> list[Counted | CountedMilestone]:
+        """The milestones and so many of their own days that are ahead, the nearest first."""
+        ahead = [one for one in self.days if not one.passed][:own]
+        return sorted([*ahead, *self.milestones], key=lambda one: one.day)
 
 
 def of_pair(pair: Pair, today: date, milestones: int) -> View:

@@ -116,6 +116,20 @@ def test_both_see_day_100_and_the_feast(two: tuple[Browser, Browser], monkeypatc
         assert "D-DAY" in page
 
 
+def test_the_home_page_shows_what_comes_next_first(
+    two: tuple[Browser, Browser], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mina, jun = two
+    monkeypatch.setattr(clock, "today", lambda: date(2026, 4, 1))
+    mina.send("/ddays/start", start_date="2026-01-01")
+    for title, day in (("Jeju", "2099-05-05"), ("Concert", "2026-04-12"), ("Gone", "2026-03-01")):
+        mina.send("/ddays", title=title, day=day)
+    page = jun.get("/").text.split("Coming up")[1]
+    places = [page.index(text) for text in ("Day 100<", "Concert<", "Day 200<", "Jeju<")]
+    assert places == sorted(places)
+    assert "Gone" not in page
+
+
 def test_before_the_start_the_days_are_counted_down(
     two: tuple[Browser, Browser], monkeypatch: pytest.MonkeyPatch
 ) -> None:
