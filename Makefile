@@ -37,7 +37,7 @@ check: ## lint, types, import rules
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy --python-executable local/.venv/bin/python local/twin
-	.venv/bin/mypy --python-executable .venv/bin/python app/duet infra tests/production
+	.venv/bin/mypy --python-executable .venv/bin/python app/duet infra tests/production tests/unit/infra
 	PYTHONPATH=app:local:. .venv/bin/lint-imports
 
 test: check ## all checks
