@@ -18,7 +18,8 @@ from twin.core.atomic import write_atomic
 from twin.core.errors import CoreError, ProcessError
 from twin.core.world import World, world
 from twin.engines.image import load, store
-from twin.engines.image_build import Build, build
+from twin.engines.image_build import build
+from twin.engines.image_stage import Build
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
@@ -45,7 +46,11 @@ def _login(_here: World, options: argparse.Namespace) -> None:
 def _build(here: World, options: argparse.Namespace) -> None:
     context = Path(options.context).absolute()
     dockerfile = Path(options.file).absolute() if options.file else context / "Dockerfile"
-    named = dict(pair.split("=", 1) for pair in options.build_arg)
+    # A name alone stands for the variable of that name, as with docker.
+    named = {
+        name: value if equals else os.environ.get(name, "")
+        for name, equals, value in (pair.partition("=") for pair in options.build_arg)
+    }
     digest = build(Build(here, context, dockerfile, named, options.target, lambda line: print(line, file=sys.stderr)))
     for tag in options.tag:
         _remember(here, tag, digest)
@@ -74,7 +79,9 @@ def _push(here: World, options: argparse.Namespace) -> None:
         }
     )
     name, _, tag = options.image.rpartition(":")
-    repository = name.split("/", 1)[1]
+    registry, _, repository = name.partition("/")
+    if not (registry and repository):
+        raise ProcessError(f"{options.image} names no registry, repository and tag")
     ecr = boto3.client("ecr", endpoint_url=here.gateway_url, region_name=here.region)
     try:
         ecr.put_image(repositoryName=repository, imageManifest=manifest, imageManifestMediaType=MANIFEST, imageTag=tag)

@@ -1,17 +1,29 @@
 """Rules that hold for every template: AwsSolutions, nothing custom, nothing that only one cloud understands."""
 
 import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from aws_cdk import Acknowledgment
+from aws_cdk import aws_s3 as s3
 
+from infra import app
 from infra.components import acknowledged
 from infra.errors import SynthError
+from infra.settings import REGION, settings
+from infra.stacks.storage import StorageStack
 from infra.synth import write
-from tests.production.conftest import Environment, walk
+from tests.production.conftest import DOMAIN, PARTS, Environment, walk
 
+_SECRET_NAME = re.compile(r"(?i)password|passwd|secret|token|api_?key|private_?key")
+# Names that only speak of a secret: where it is, and how it is made.
+_NO_SECRETS = {
+    "DATABASE_SECRET_ARN", "GenerateSecretString", "PasswordLength", "SecretId", "SecretStringTemplate", "Secrets",
+}  # fmt: skip
 # The control plane of the twin passes these on without evaluating them.
 _NOT_EVERYWHERE = {"Fn::Cidr", "Fn::Length", "Fn::ToJsonString", "Fn::Transform"}
 _NAMES_THAT_CLOUDFORMATION_CAN_GIVE = {
@@ -40,6 +52,30 @@ def test_aws_solutions_passes_and_only_these_rules_have_exceptions(
     assert rules == {"EC23", "ECS2", "IAM5", "RDS11", "SMG4"} | single | disposable
 
 
+def test_a_broken_rule_is_named_and_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Careless(StorageStack):
+        def __init__(self, *given: Any, **named: Any) -> None:
+            super().__init__(*given, **named)
+            s3.Bucket(self, "Open")
+
+    monkeypatch.setattr(app, "StorageStack", Careless)
+    with pytest.raises(SynthError) as error:
+        write(settings("dev", domain=DOMAIN), tmp_path / "careless")
+    assert str(error.value).startswith("dev was not written: ")
+    for rule in ("AwsSolutions-S1", "AwsSolutions-S10"):
+        assert f"{rule} at duet-dev-storage/Open/Resource" in str(error.value)
+
+
+def test_every_environment_has_all_its_stacks_in_one_region(environment: Environment) -> None:
+    manifest = json.loads((environment.directory / "manifest.json").read_text())
+    stacks = {
+        name: each["environment"]
+        for name, each in manifest["artifacts"].items()
+        if each["type"] == "aws:cloudformation:stack"
+    }
+    assert stacks == {environment.settings.stack_name(part): f"aws://unknown-account/{REGION}" for part in PARTS}
+
+
 def test_there_is_no_custom_resource_and_no_function(environment: Environment) -> None:
     types = {resource.type for resource in environment.resources()}
     assert not [type_ for type_ in types if type_.startswith(("Custom::", "AWS::CloudFormation::", "AWS::Lambda::"))]
@@ -63,10 +99,33 @@ def test_only_functions_that_every_cloud_evaluates_are_used(environment: Environ
 
 def test_no_secret_stands_in_a_template(environment: Environment) -> None:
     for resource in environment.resources():
-        for name in ("MasterUserPassword", "AuthToken"):
-            if name in resource.properties:
-                assert "{{resolve:secretsmanager:" in json.dumps(resource.properties[name])
         assert "SecretString" not in resource.properties
+        for name, value in _named(resource.properties):
+            if _SECRET_NAME.search(name) and name not in _NO_SECRETS:
+                assert not isinstance(value, str), f"{resource.logical_id}: {name}"
+                assert "{{resolve:secretsmanager:" in json.dumps(value), f"{resource.logical_id}: {name}"
+    for secret in environment.of_type("AWS::SecretsManager::Secret"):
+        template = secret.properties["GenerateSecretString"].get("SecretStringTemplate", "{}")
+        assert json.loads(template).keys() <= {"username"}
+    for template in environment.templates.values():
+        assert not [name for name in template.get("Parameters", {}) if _SECRET_NAME.search(name)]
+        for output in template.get("Outputs", {}).values():
+            assert "{{resolve:" not in json.dumps(output)
+
+
+def test_nothing_looks_like_a_key_or_a_password(environment: Environment) -> None:
+    for value in walk(environment.templates):
+        if isinstance(value, str):
+            assert not re.search(r"AKIA[0-9A-Z]{16}|-----BEGIN|://[^/\s]+:[^/\s]+@", value), value
+
+
+def _named(value: object) -> Iterator[tuple[str, object]]:
+    """Every property with its name, and every variable of a container with its."""
+    for each in walk(value):
+        if isinstance(each, dict):
+            yield from each.items()
+            if each.keys() == {"Name", "Value"}:
+                yield str(each["Name"]), each["Value"]
 
 
 def test_names_are_left_to_cloudformation_but_those_of_buckets(environment: Environment) -> None:

@@ -96,14 +96,17 @@ class AddressBook:
                 self._save()
 
     def endpoint(self, name: str) -> str:
-        """Return the zoneless loopback address of the endpoint `name`, the same one for ever."""
+        """Return the zoneless loopback address of the endpoint `name`, the same one for ever.
+
+        Raises AddressError when none is left.
+        """
         with self._lock:
             known = self._book["endpoints"].get(name)
             if known is None:
                 taken = set(self._book["endpoints"].values())
-                known = next(
-                    a for n in range(10, 60000) if (a := f"{self._block}.{n // 250}.{n % 250 + 1}") not in taken
-                )
+                known = next((address for address in self._zoneless() if address not in taken), None)
+                if known is None:
+                    raise AddressError(f"no address is left for the endpoint {name}")
                 self._book["endpoints"][name] = known
                 self._save()
             return known

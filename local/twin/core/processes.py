@@ -187,6 +187,7 @@ def _uses(pid: int, path: Path) -> bool:
         if f"{MARK}={world().marker}".encode() not in environment.split(b"\0"):
             return False
         command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        return os.readlink(f"/proc/{pid}/cwd") == str(path) or os.fsencode(path) in command
+        # The kernel names a working directory without symbolic links, a command line as it was written.
+        return os.readlink(f"/proc/{pid}/cwd") == str(path.resolve()) or os.fsencode(path) in command
     except OSError:
         return False

@@ -1,5 +1,6 @@
 """What this twin is: its number, its speed, its place on disk, its gateway."""
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -69,9 +70,12 @@ class World:
 def _number(environment: Mapping[str, str], name: str, default: float) -> float:
     text = environment.get(name) or str(default)
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
-        raise WorldError(f"{name} must be a number, not {text}") from None
+        number = math.nan
+    if not math.isfinite(number):
+        raise WorldError(f"{name} must be a number, not {text}")
+    return number
 
 
 @cache

@@ -11,66 +11,20 @@ import json
 import os
 import shlex
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from glob import glob
 from pathlib import Path
-from typing import Any
 
-from docker.utils.build import exclude_paths
+from docker.utils.build import PatternMatcher
 from dockerfile_parse import DockerfileParser
 
 from twin.core.atomic import write_atomic
-from twin.core.errors import ProcessError
-from twin.core.world import REPOSITORY, World
+from twin.engines import image_python
 from twin.engines.image import store
+from twin.engines.image_stage import Build, BuildError, Json, Stage
 
-UV = REPOSITORY / ".tools" / "bin" / "uv"
-PYTHON = "3.13"
-# Programs that a COPY --from of another image would bring, and that this machine brings itself.
-_BROUGHT = {"uv", "uvx"}
-_RECORDED = {"LABEL", "HEALTHCHECK", "MAINTAINER"}
-
-type Json = dict[str, Any]
-type Report = Callable[[str], None]
-
-
-class BuildError(ProcessError):
-    """A Dockerfile cannot be built here; the text names the line."""
-
-
-@dataclass
-class Stage:
-    """A stage while it is made: files under `root`, configuration, build arguments, Python environment."""
-
-    root: Path
-    config: Json = field(default_factory=lambda: {"Env": [], "WorkingDir": "/"})
-    arguments: dict[str, str] = field(default_factory=dict)
-    venv: str | None = None
-
-    def path(self, name: str) -> Path:
-        """Where the image's path `name`, relative to WORKDIR, lies while the stage is made."""
-        return self.root / os.path.normpath(os.path.join(self.config["WorkingDir"], name)).lstrip("/")
-
-    def environment(self) -> dict[str, str]:
-        """The stage's ENV."""
-        return dict(entry.split("=", 1) for entry in self.config["Env"])
-
-
-@dataclass(frozen=True)
-class Build:
-    """What to build.
-
-    context: the folder. dockerfile: its file. arguments: of --build-arg. target: the stage, else the last one.
-    """
-
-    here: World
-    context: Path
-    dockerfile: Path
-    arguments: dict[str, str] = field(default_factory=dict)
-    target: str | None = None
-    report: Report = print
+_WITHOUT_EFFECT = {"LABEL", "HEALTHCHECK", "MAINTAINER"}
 
 
 def build(order: Build) -> str:
@@ -89,63 +43,85 @@ def build(order: Build) -> str:
 
 
 def _stages(order: Build, unfinished: Path) -> Stage:
-    parser = DockerfileParser(
-        fileobj=io.BytesIO(order.dockerfile.read_bytes()), env_replace=True, build_args=order.arguments
-    )
-    making = _Making(order, _context_files(order), {})
-    stages = making.stages
-    stage: Stage | None = None
-    for number, context in enumerate(parser.structure):
+    parser = DockerfileParser(fileobj=io.BytesIO(order.dockerfile.read_bytes()))
+    making = _Making(order, unfinished, _context_files(order))
+    for context in parser.structure:
         name, line, value = context["instruction"], context["startline"] + 1, context["value"]
-        if name in ("ARG", "COMMENT") and stage is None:
+        if name == "COMMENT":
             continue
-        if name == "FROM":
-            if stage is not None and order.target and order.target in stages:
-                break
-            base, alias = _from(value)
-            stage = stages.get(base) and _copied(stages[base], unfinished / str(number))
-            stage = stage or Stage(unfinished / str(number))
-            stage.root.mkdir(parents=True, exist_ok=True)
-            stages[alias or str(len(stages))] = stage
-        elif name != "COMMENT":
-            if stage is None:
-                raise BuildError(f"line {line}: {name} before FROM")
-            try:
-                _instruction(making, stage, name, value)
-            except BuildError as error:
-                raise BuildError(f"{order.dockerfile.name} line {line}: {error}") from None
+        try:
+            if name == "FROM":
+                if order.target and order.target.lower() in making.stages:
+                    break
+                making.begin(value)
+            elif making.stage is None and name == "ARG":
+                making.arguments |= _arguments(order, Stage(unfinished, arguments=making.arguments), value, {})
+            elif making.stage is None:
+                raise BuildError(f"{name} before FROM")
+            else:
+                _instruction(making, making.stage, name, value)
+        except (BuildError, ValueError) as error:
+            raise BuildError(f"{order.dockerfile.name} line {line}: {error}") from None
+    stage = making.stages.get(order.target.lower()) if order.target else making.stage
     if stage is None:
-        raise BuildError(f"{order.dockerfile.name} has no FROM")
-    return stages.get(order.target or "", stage)
+        raise BuildError(f"{order.dockerfile.name} has no {f'stage {order.target}' if order.target else 'FROM'}")
+    return stage
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Making:
-    """What the instructions of one build share: its order, the context's files, the stages made so far."""
+    """What the instructions of one build share.
+
+    kept: the context's files. stages: those made so far by name and number. stage: the one being made. arguments:
+    of ARG before the first FROM.
+    """
 
     order: Build
+    unfinished: Path
     kept: set[str]
-    stages: dict[str, Stage]
+    stages: dict[str, Stage] = field(default_factory=dict)
+    stage: Stage | None = None
+    arguments: dict[str, str] = field(default_factory=dict)
+    begun: int = 0
+
+    def begin(self, value: str) -> None:
+        """Begin a stage: on the files of an earlier one, else on none, for those of another image are not here."""
+        base, alias = _from(Stage(self.unfinished, arguments=self.arguments).substituted(value))
+        root = self.unfinished / str(self.begun)
+        known = self.stages.get(base.lower())
+        self.stage = _copied(known, root) if known else Stage(root)
+        self.stage.root.mkdir(parents=True, exist_ok=True)
+        for name in (str(self.begun), alias):
+            if name:
+                self.stages[name.lower()] = self.stage
+        self.begun += 1
 
 
 def _instruction(making: _Making, stage: Stage, name: str, value: str) -> None:
     match name:
         case "COPY" | "ADD":
-            _copy(making, stage, shlex.split(_substituted(value, stage)))
+            _copy(making, stage, shlex.split(stage.substituted(value)))
         case "RUN":
-            _run(making.order, stage, value)
+            image_python.run(making.order, stage, value)
         case "WORKDIR":
-            stage.config["WorkingDir"] = os.path.normpath(
-                os.path.join(stage.config["WorkingDir"], _substituted(value, stage))
-            )
+            place = os.path.join(stage.config["WorkingDir"], stage.substituted(value))
+            stage.config["WorkingDir"] = os.path.normpath(place)
             stage.path(".").mkdir(parents=True, exist_ok=True)
         case "ARG":
-            key, _, default = value.partition("=")
-            stage.arguments[key.strip()] = making.order.arguments.get(key.strip(), default.strip("\"'"))
+            stage.arguments |= _arguments(making.order, stage, value, making.arguments)
         case "ENV" | "CMD" | "ENTRYPOINT" | "USER" | "EXPOSE" | "STOPSIGNAL":
             _configure(stage, name, value)
-        case _ if name not in _RECORDED:
+        case _ if name not in _WITHOUT_EFFECT:
             raise BuildError(f"the twin cannot do {name}")
+
+
+def _arguments(order: Build, stage: Stage, value: str, before: dict[str, str]) -> dict[str, str]:
+    """What an ARG declares: the value given to the build, else its own default, else that of an ARG before FROM."""
+    found = {}
+    for word in shlex.split(value):
+        key, equals, default = word.partition("=")
+        found[key] = order.arguments.get(key, stage.substituted(default) if equals else before.get(key, ""))
+    return found
 
 
 def _configure(stage: Stage, name: str, value: str) -> None:
@@ -154,38 +130,42 @@ def _configure(stage: Stage, name: str, value: str) -> None:
         case "ENV":
             for key, text in _pairs(value):
                 kept = [entry for entry in config["Env"] if not entry.startswith(f"{key}=")]
-                config["Env"] = [*kept, f"{key}={_substituted(text, stage)}"]
+                config["Env"] = [*kept, f"{key}={stage.substituted(text)}"]
         case "CMD" | "ENTRYPOINT":
             config["Cmd" if name == "CMD" else "Entrypoint"] = _form(value)
         case "USER":
-            config["User"] = value
+            config["User"] = stage.substituted(value)
         case "EXPOSE":
-            ports: Json = {port if "/" in port else f"{port}/tcp": {} for port in value.split()}
+            ports: Json = {port if "/" in port else f"{port}/tcp": {} for port in stage.substituted(value).split()}
             config.setdefault("ExposedPorts", {}).update(ports)
         case "STOPSIGNAL":
             config["StopSignal"] = value
 
 
 def _copy(making: _Making, stage: Stage, words: list[str]) -> None:
-    order, kept, stages = making.order, making.kept, making.stages
+    order = making.order
     flags = dict(word[2:].partition("=")[::2] for word in words if word.startswith("--"))
     *sources, target = [word for word in words if not word.startswith("--")]
-    if strange := set(flags) - {"from", "chown", "chmod", "link"}:
-        raise BuildError(f"the twin cannot do COPY --{strange.pop()}")
-    if (origin := flags.get("from")) and origin not in stages:
-        if all(Path(source).name in _BROUGHT for source in sources):
+    # Everything in an image belongs to the twin's user, so there is nobody to change an owner to.
+    if strange := set(flags) - {"from", "chown", "link"}:
+        raise BuildError(f"the twin cannot do COPY --{min(strange)}")
+    if not sources or target.endswith("]"):
+        raise BuildError("the twin does COPY source… target, not its JSON form")
+    origin = making.stages.get(flags["from"].lower()) if "from" in flags else None
+    if "from" in flags and origin is None:
+        if all(Path(source).name in image_python.BROUGHT for source in sources):
             return
-        raise BuildError(f"COPY --from={origin}: no stage of that name, and other images are not here")
-    root = stages[origin].root if origin else order.context
+        raise BuildError(f"COPY --from={flags['from']}: no stage of that name, and other images are not here")
+    root = origin.root if origin else order.context
     for source in sources:
         if source.startswith(("http://", "https://", "git@")):
             raise BuildError(f"nothing is fetched: {source}")
-        found = sorted(glob(str(root / source.lstrip("/"))))
+        found = [root / name for name in sorted(glob(source.lstrip("/") or ".", root_dir=root, include_hidden=True))]
         if not found:
             raise BuildError(f"{source} is not there")
         into = target.endswith("/") or len(sources) > 1 or len(found) > 1 or stage.path(target).is_dir()
-        for path in map(Path, found):
-            wanted = (lambda _: True) if origin else (lambda p: str(p.relative_to(order.context)) in kept)
+        for path in found:
+            wanted = (lambda _: True) if origin else (lambda p: str(p.relative_to(order.context)) in making.kept)
             destination = stage.path(target) / path.name if into and not path.is_dir() else stage.path(target)
             if not _copy_tree(path, destination, wanted):
                 raise BuildError(f"{source} is left out by .dockerignore")
@@ -198,94 +178,10 @@ def _copy_tree(source: Path, destination: Path, wanted: Callable[[Path], bool]) 
         destination.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(source, destination, follow_symlinks=False)
         return 1
-    destination.mkdir(parents=True, exist_ok=True)
-    return sum(_copy_tree(child, destination / child.name, wanted) for child in sorted(source.iterdir()))
-
-
-def _run(order: Build, stage: Stage, value: str) -> None:
-    if "<<" in value:
-        raise BuildError("the twin cannot do RUN with a here-document")
-    for step in value.replace("\n", " ").split("&&"):
-        words = [word for word in shlex.split(step) if not word.startswith("--mount=")]
-        requirements = _requirements(words)
-        if requirements is not None and all(_is_brought(word) for word in requirements):
-            continue
-        if requirements is not None:
-            _install(order, stage, words, requirements)
-        elif _makes_environment(words):
-            named = [word for word in words[2:] if not word.startswith("-") and word != "venv"]
-            stage.venv = "/" + str(stage.path(named[-1] if named else ".venv").relative_to(stage.root))
-        else:
-            order.report(f"skipped: RUN {' '.join(words)}")
-
-
-def _requirements(words: list[str]) -> list[str] | None:
-    """The arguments of a dependency step after its verb, None when it is another command."""
-    for verb in (["uv", "pip", "sync"], ["uv", "pip", "install"], ["pip", "install"]):
-        if words[: len(verb)] == verb:
-            return words[len(verb) :]
-    return None
-
-
-def _makes_environment(words: list[str]) -> bool:
-    return words[:2] == ["uv", "venv"] or words[1:3] == ["-m", "venv"]
-
-
-def _is_brought(word: str) -> bool:
-    return word.startswith("-") or word.partition("=")[0] in _BROUGHT
-
-
-def _install(order: Build, stage: Stage, words: list[str], arguments: list[str]) -> None:
-    """Install into the shared environment of these requirements, and put a link to it where the image has it."""
-    place = stage.environment().get("VIRTUAL_ENV") or stage.venv
-    plain: list[str] = []
-    contents = hashlib.sha256(PYTHON.encode())
-    rest = iter(arguments)
-    for word in rest:
-        if word in ("-p", "--python", "--prefix"):
-            named = next(rest)
-            place = named.removesuffix("/bin/python")
-            continue
-        if word == "--system":
-            continue
-        file = stage.path(word)
-        if file.is_file():
-            contents.update(file.read_bytes())
-            word = str(file)  # noqa: PLW2901 - where the image's file lies
-        elif word not in ("-r", "--requirement"):
-            contents.update(word.encode())
-        plain.append(word)
-    if place is None:
-        raise BuildError("make an environment first (uv venv, or ENV VIRTUAL_ENV): the machine's own is not touched")
-    contents.update(" ".join(w for w in plain if not w.startswith("/")).encode())
-    shared = store(order.here) / "environments" / contents.hexdigest()[:32]
-    if not (shared / ".finished").exists():
-        _make_environment(shared, "sync" if words[:3] == ["uv", "pip", "sync"] else "install", plain)
-        order.report(f"installed: {' '.join(words)}")
-    where = stage.root / place.lstrip("/")
-    where.parent.mkdir(parents=True, exist_ok=True)
-    if where.is_symlink():
-        where.unlink()
-    where.symlink_to(shared)
-
-
-def _make_environment(shared: Path, verb: str, arguments: list[str]) -> None:
-    shutil.rmtree(shared, ignore_errors=True)
-    shared.parent.mkdir(parents=True, exist_ok=True)
-    for command in (
-        [str(UV), "venv", "--quiet", "--python", PYTHON, str(shared)],
-        [str(UV), "pip", verb, "--quiet", "--python", str(shared), *arguments],
-    ):
-        done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
-        if done.returncode:
-            words = [line for line in done.stderr.splitlines() if line.strip()]
-            raise BuildError(f"{' '.join(command[1:4])} failed: {words[-1] if words else 'without a word'}")
-    subprocess.run(
-        [str(shared / "bin" / "python"), "-m", "compileall", "-q", "-j", "0", str(shared / "lib")],
-        capture_output=True,
-        check=False,
-    )
-    (shared / ".finished").touch()
+    itself = wanted(source)
+    if itself:
+        destination.mkdir(parents=True, exist_ok=True)
+    return itself + sum(_copy_tree(child, destination / child.name, wanted) for child in sorted(source.iterdir()))
 
 
 def _finish(order: Build, stage: Stage) -> str:
@@ -323,11 +219,17 @@ def _tree(root: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def _context_files(order: Build) -> set[str]:
-    for name in (Path(f"{order.dockerfile}.dockerignore"), order.context / ".dockerignore"):
-        if name.exists():
-            lines = name.read_text().splitlines()
-            return set(exclude_paths(str(order.context), [line for line in lines if line and not line.startswith("#")]))
-    return set(exclude_paths(str(order.context), []))
+    """What of the context may be copied: https://docs.docker.com/build/concepts/context/#dockerignore-files"""
+    ignored: list[str] = []
+    for file in (Path(f"{order.dockerfile}.dockerignore"), order.context / ".dockerignore"):
+        if file.exists():
+            lines = (line.strip() for line in file.read_text().splitlines())
+            ignored = [line for line in lines if line and not line.startswith("#")]
+            break
+    matcher = PatternMatcher(ignored)
+    # The matcher's own last pattern sends .dockerignore to an engine; like the Dockerfile, it is not for COPY.
+    matcher.patterns.pop()
+    return set(matcher.walk(str(order.context)))
 
 
 def _from(value: str) -> tuple[str, str | None]:
@@ -348,13 +250,6 @@ def _pairs(value: str) -> Iterator[tuple[str, str]]:
     for word in words:
         key, _, text = word.partition("=")
         yield key, text
-
-
-def _substituted(text: str, stage: Stage) -> str:
-    known = {**stage.arguments, **stage.environment()}
-    for key in sorted(known, key=len, reverse=True):
-        text = text.replace(f"${{{key}}}", known[key]).replace(f"${key}", known[key])
-    return text.replace("$PATH", "").replace("${PATH}", "").rstrip(":") if "$" in text else text
 
 
 def _form(value: str) -> list[str]:

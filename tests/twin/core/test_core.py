@@ -19,13 +19,18 @@ from twin.core.loop import Loop, Slot
 from twin.core.processes import descendants, kill_data_directory, spawn
 from twin.core.world import World
 
+from tests.twin.support import eventually
+
 
 @pytest.mark.parametrize(
     ("name", "value", "text"),
     [
         ("TWIN_ID", "8", "TWIN_ID must be 0 to 7, not 8"),
         ("TWIN_ID", "x", "TWIN_ID must be a number, not x"),
+        ("TWIN_ID", "nan", "TWIN_ID must be a number, not nan"),
+        ("TWIN_ID", "1.5", "TWIN_ID must be 0 to 7, not 1.5"),
         ("TWIN_SPEED", "0", "TWIN_SPEED must be above 0, not 0"),
+        ("TWIN_SPEED", "inf", "TWIN_SPEED must be a number, not inf"),
     ],
 )
 def test_a_bad_setting_is_named(name: str, value: str, text: str) -> None:
@@ -90,7 +95,7 @@ def test_a_process_group_ends_as_one(here: World) -> None:
         time.sleep(0.01)
     assert process.stop(grace=2) < 0
     assert not process.alive
-    assert not any(_lives(child) for child in children)
+    eventually(lambda: [child for child in children if _lives(child)], lambda alive: not alive, seconds=5)
 
 
 def test_a_process_that_ignores_sigterm_is_ended_after_its_grace(here: World) -> None:

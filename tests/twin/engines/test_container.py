@@ -12,7 +12,8 @@ from twin.core.processes import Process
 from twin.core.world import World
 from twin.engines import container
 from twin.engines.image import Image, load
-from twin.engines.image_build import Build, BuildError, build
+from twin.engines.image_build import build
+from twin.engines.image_stage import Build, BuildError
 
 DOCKERFILE = """\
 FROM python:3.13-slim AS made

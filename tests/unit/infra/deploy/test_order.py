@@ -1,7 +1,8 @@
 """Steps run as soon as they may, several at once, and none after a failure."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, wait
 
 import pytest
 
@@ -44,19 +45,28 @@ def test_steps_that_need_nothing_of_each_other_run_at_once() -> None:
     assert not together.broken
 
 
-def test_after_a_failure_none_starts_those_under_way_end_and_the_first_is_raised() -> None:
-    failed = threading.Event()
+def test_after_a_failure_none_starts_those_under_way_end_and_the_first_is_raised(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    collected = threading.Event()
+    looks: list[int] = []
     ended: list[str] = []
 
+    def watched(running: Iterable[Future[None]], *, return_when: str) -> object:
+        looks.append(1)
+        if len(looks) == 2:
+            collected.set()  # the first failure has been noted
+        return wait(running, return_when=return_when)
+
     def fail() -> None:
-        failed.set()
         raise DeployError("the first")
 
     def slow() -> None:
-        assert failed.wait(10)
+        assert collected.wait(10)
         ended.append("slow")
         raise DeployError("the second")
 
+    monkeypatch.setattr("infra.deploy.order.wait", watched)
     tasks = [Task("slow", slow), Task("fail", fail), Task("after", lambda: ended.append("after"), ("fail",))]
     with pytest.raises(DeployError, match="the first"):
         run_all(tasks, interrupt=_nothing)
