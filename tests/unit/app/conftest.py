@@ -78,7 +78,7 @@ def store(servers: Servers) -> Iterator[redis.Redis]:
         client.flushall()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def aws() -> Iterator[S3Client]:
     """S3 and SES as moto plays them, with the buckets and the sender that a deployment makes."""
     with pytest.MonkeyPatch.context() as patch, mock_aws():
