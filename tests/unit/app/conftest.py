@@ -132,7 +132,7 @@ def make_app(
     usual_app.logger.handlers = handlers
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def usual_app(servers: Servers, aws: S3Client) -> Flask:
     """The app as it is deployed, but for its servers; it keeps nothing between requests."""
     return create_app(from_environment(servers.environment))

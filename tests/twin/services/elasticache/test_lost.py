@@ -5,7 +5,6 @@ import shutil
 import signal
 import time
 
-from twin.gateway import healthy
 from twin.keeper_control import holder, start, stop
 
 from tests.twin.services.elasticache.conftest import Caches, eventually, living
@@ -20,8 +19,7 @@ def test_a_killed_twin_finds_its_caches_with_what_was_written_a_second_ago(cache
     keeper = holder(caches.here)
     assert keeper is not None
     os.kill(keeper, signal.SIGKILL)
-    # The main process answers until it has ended what is below it.
-    eventually(lambda: (healthy(caches.here), living(caches.here.state / "elasticache")), (False, []), 20)
+    eventually(lambda: (holder(caches.here), living(caches.here.state / "elasticache")), (None, []), 20)
     start(caches.here, timeout=60)
     caches.available("kept")
     assert caches.say(endpoint, "GET", "log-in") == "kept"
