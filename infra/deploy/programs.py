@@ -4,6 +4,7 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from infra.deploy.aws import Aws
@@ -37,11 +38,11 @@ def run(
         except OSError as error:
             raise DeployError(f"{what}: {command[0]} cannot be run: {error.strerror}") from error
         assert process.stdin is not None
-        try:
+        # A program that ends without reading is no trouble here; its exit code says why.
+        with suppress(BrokenPipeError):
             process.stdin.write(given)
+        with suppress(BrokenPipeError):
             process.stdin.close()
-        except BrokenPipeError:
-            pass  # it ended without reading; its exit code says why
         _await(aws, process)
         output.seek(0)
         errors.seek(0)

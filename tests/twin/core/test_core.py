@@ -103,6 +103,7 @@ def test_a_process_that_ignores_sigterm_is_ended_after_its_grace(here: World) ->
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
     assert process.stop(grace=0.2) == -9
+    process.stdout.close()
 
 
 def test_a_program_that_is_missing_is_named(here: World) -> None:
