@@ -5,7 +5,11 @@ from collections.abc import Callable
 
 from localstack.services.cloudformation import resource_provider
 from localstack.services.cloudformation.resource_provider import ResourceProvider, ResourceProviderExecutor
+from localstack.services.cloudformation.v2 import provider as engine
 
+from twin.services.cloudformation import functions
+from twin.services.cloudformation.actions import execute_action
+from twin.services.cloudformation.executor import Executor
 from twin.services.common.resources import Resource
 
 # Modules whose RESOURCES list the types that the twin makes, loaded at first use.
@@ -17,6 +21,7 @@ MODULES = (
     "twin.services.elbv2.resources",
     "twin.services.logs.resources",
     "twin.services.rds.resources",
+    "twin.services.s3.resources",
     "twin.services.secretsmanager.resources",
 )
 # What core has and does well enough to be relied upon; its other types would be accepted and do little.
@@ -37,7 +42,7 @@ def available() -> set[str]:
 
 
 def install() -> None:
-    """Make the engine ask our types before core's: of two with one name, ours is the one that runs."""
+    """Make the engine ask our types before core's, tell failures as they are, and undo what has failed."""
     core: Callable[[str], ResourceProvider | None] = ResourceProviderExecutor.try_load_resource_provider
 
     def load(resource_type: str) -> ResourceProvider | None:
@@ -45,3 +50,6 @@ def install() -> None:
         return made() if made else core(resource_type)
 
     ResourceProviderExecutor.try_load_resource_provider = staticmethod(load)
+    ResourceProviderExecutor.execute_action = execute_action
+    engine.ChangeSetModelExecutor = Executor
+    functions.install()

@@ -44,6 +44,8 @@ class SecurityGroup(Resource):
     def create(self, request: Request) -> Progress:
         """Make the group, then its rules."""
         model, ec2 = request.desired_state, self.client(request)
+        if model.get("VpcId"):
+            ec2.describe_vpcs(VpcIds=[model["VpcId"]])  # moto would take a VPC that is not there
         named = [{"ResourceType": "security-group", "Tags": tags_of(model)}] if model.get("Tags") else []
         made = ec2.create_security_group(
             GroupName=model.get("GroupName") or self.generated_name(request, 255),
