@@ -14,15 +14,18 @@ from twin.services.common.resources import Resource
 
 # Modules whose RESOURCES list the types that the twin makes, loaded at first use.
 MODULES = (
+    "twin.services.cloudwatch.resources",
     "twin.services.ec2.resources",
     "twin.services.ecr.resources",
     "twin.services.ecs.resources",
     "twin.services.elasticache.resources",
     "twin.services.elbv2.resources",
+    "twin.services.iam.resources",
     "twin.services.logs.resources",
     "twin.services.rds.resources",
     "twin.services.s3.resources",
     "twin.services.secretsmanager.resources",
+    "twin.services.secretsmanager.secret",
 )
 # What core has and does well enough to be relied upon; its other types would be accepted and do little.
 _own: dict[str, type[Resource]] = {}

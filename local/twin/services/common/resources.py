@@ -4,6 +4,7 @@ A type refuses properties that it does not name. `create`, `update` and `delete`
 they answer `waiting`, as on AWS until the resource is stable; what they keep meanwhile is `request.custom_context`.
 """
 
+import hashlib
 import re
 from typing import Any, ClassVar
 
@@ -58,7 +59,10 @@ class Resource(ResourceProvider):
         The suffix stays the same for ever, so that a redeployed stack finds its data again.
         """
         base = f"{request.stack_name}-{request.logical_resource_id}"
-        name = re.sub(r"[^A-Za-z0-9-]", "-", base)[:limit].strip("-")
+        name = re.sub(r"[^A-Za-z0-9-]", "-", base).strip("-")
+        if len(name) > limit:
+            # Two long names must not become one.
+            name = f"{name[: limit - 13].strip('-')}-{hashlib.sha256(base.encode()).hexdigest()[:12]}"
         return name.lower() if lower else name
 
 

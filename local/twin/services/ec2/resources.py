@@ -5,6 +5,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from twin.services.common.resources import Progress, Request, Resource, done, is_missing, tags_of
+from twin.services.ec2.network import NETWORK
 
 _RULE = ("IpProtocol", "FromPort", "ToPort")
 _PEERS = {
@@ -242,4 +243,5 @@ def _plain(rule: Json) -> Json:
     }
 
 
-RESOURCES: list[type[Resource]] = [SecurityGroup, SecurityGroupIngress, SecurityGroupEgress, ElasticAddress, FlowLog]
+_OWN: list[type[Resource]] = [SecurityGroup, SecurityGroupIngress, SecurityGroupEgress, ElasticAddress, FlowLog]
+RESOURCES: list[type[Resource]] = [*_OWN, *NETWORK]

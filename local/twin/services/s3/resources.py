@@ -30,6 +30,9 @@ def _notification(_: Any, model: Json) -> Json:
 
 
 _SETTINGS: Mapping[str, _Setting] = {
+    "AccessControl": _Setting(
+        "PutBucketAcl", lambda value, _: {"ACL": translate.canned_acl(value)}, ("PutBucketAcl", {"ACL": "private"})
+    ),
     "BucketEncryption": _Setting(
         "PutBucketEncryption",
         lambda value, _: {"ServerSideEncryptionConfiguration": translate.encryption(value)},
@@ -98,9 +101,10 @@ class Bucket(Resource):
             **({} if request.region_name == "us-east-1" else elsewhere),
         )
         model |= _names(name, request.region_name)
-        for setting, value in model.items():
-            if setting in _SETTINGS:
-                _set(s3, setting, value, model)
+        # Who owns objects decides whether an access control list may be put at all.
+        for setting in sorted(_SETTINGS, key=lambda name: name == "AccessControl"):
+            if model.get(setting):
+                _set(s3, setting, model[setting], model)
         _tier(s3, model, {})
         return done(model)
 
@@ -109,7 +113,7 @@ class Bucket(Resource):
         model, before, s3 = request.desired_state, request.previous_state or {}, self.client(request)
         name = before["BucketName"]
         model |= _names(name, request.region_name)
-        for setting, how in _SETTINGS.items():
+        for setting, how in sorted(_SETTINGS.items(), key=lambda pair: pair[0] == "AccessControl"):
             if model.get(setting) and model[setting] != before.get(setting):
                 _set(s3, setting, model[setting], model)
             elif before.get(setting) and not model.get(setting):

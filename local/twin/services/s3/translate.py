@@ -1,5 +1,6 @@
 """A bucket's properties in a template's words, turned into those of S3's API."""
 
+import re
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -19,6 +20,11 @@ def refuse_taken(s3: Any, name: str) -> None:
         if error.response["ResponseMetadata"]["HTTPStatusCode"] == NOT_FOUND:
             return
     raise fault("AlreadyExists", f"{name} already exists", 409)
+
+
+def canned_acl(value: str) -> str:
+    """AccessControl: LogDeliveryWrite is log-delivery-write."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", value).lower()
 
 
 def encryption(value: Json) -> Json:
