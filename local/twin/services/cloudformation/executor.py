@@ -19,6 +19,7 @@ from localstack.services.cloudformation.engine.v2.change_set_model_preproc impor
 from localstack.services.cloudformation.engine.validations import ValidationError
 from localstack.services.cloudformation.resource_provider import OperationStatus, ResourceProviderExecutor
 
+from twin.services.cloudformation.replacement import replaces
 from twin.services.cloudformation.rollback import Did, Step, Undo, plan
 
 type Json = dict[str, Any]
@@ -153,6 +154,9 @@ class Executor(ChangeSetModelExecutor):
                 return  # never made, or removed by a rollback
             if before.deletion_policy == DeletionPolicy.RetainExceptOnCreate:
                 before.deletion_policy = DeletionPolicy.Retain
+        elif not is_nothing(after) and not is_nothing(before):
+            fixed = _schema(after.resource_type).get("createOnlyProperties") or []
+            after.requires_replacement = replaces(fixed, before.properties.properties, after.properties.properties)
         super()._execute_resource_change(name=name, before=before, after=after)
 
     def _execute_resource_action(
@@ -244,6 +248,11 @@ class Executor(ChangeSetModelExecutor):
 
 
 def _has_id(resource_type: str, model: Json) -> bool:
-    provider = ResourceProviderExecutor.try_load_resource_provider(resource_type)
-    paths = getattr(provider, "SCHEMA", {}).get("primaryIdentifier") or []
+    paths = _schema(resource_type).get("primaryIdentifier") or []
     return bool(model) and all(model.get(path.removeprefix("/properties/").split("/")[0]) for path in paths)
+
+
+def _schema(resource_type: str) -> Json:
+    provider = ResourceProviderExecutor.try_load_resource_provider(resource_type)
+    found: Json = getattr(provider, "SCHEMA", {})
+    return found

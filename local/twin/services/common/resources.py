@@ -5,6 +5,7 @@ they answer `waiting`, as on AWS until the resource is stable; what they keep me
 """
 
 import hashlib
+import json
 import re
 from typing import Any, ClassVar
 
@@ -53,16 +54,20 @@ class Resource(ResourceProvider):
         name = cls.TYPE.split("::")[1].lower()
         return {"elasticloadbalancingv2": "elbv2", "applicationautoscaling": "application-autoscaling"}.get(name, name)
 
-    def generated_name(self, request: Request, limit: int = 63, *, lower: bool = False) -> str:
+    def generated_name(self, request: Request, limit: int = 63, *, lower: bool = False, distinct: bool = False) -> str:
         """The name CloudFormation would give: stack, logical id, and a suffix, the same in each call for the resource.
 
-        The suffix stays the same for ever, so that a redeployed stack finds its data again.
+        It stays the same for ever, so that a redeployed stack finds its data again. distinct: what replaces a
+        resource gets another name, since both stand for a while.
         """
         base = f"{request.stack_name}-{request.logical_resource_id}"
         name = re.sub(r"[^A-Za-z0-9-]", "-", base).strip("-")
-        if len(name) > limit:
+        fixed = [path.removeprefix("/properties/") for path in self.SCHEMA.get("createOnlyProperties") or []]
+        values = {one: request.desired_state.get(one) for one in fixed} if distinct else {}
+        if distinct or len(name) > limit:
             # Two long names must not become one.
-            name = f"{name[: limit - 13].strip('-')}-{hashlib.sha256(base.encode()).hexdigest()[:12]}"
+            digest = hashlib.sha256(f"{base}{json.dumps(values, sort_keys=True, default=str)}".encode()).hexdigest()
+            name = f"{name[: limit - 13].strip('-')}-{digest[:12]}"
         return name.lower() if lower else name
 
 

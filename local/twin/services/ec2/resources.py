@@ -49,7 +49,7 @@ class SecurityGroup(Resource):
             ec2.describe_vpcs(VpcIds=[model["VpcId"]])  # moto would take a VPC that is not there
         named = [{"ResourceType": "security-group", "Tags": tags_of(model)}] if model.get("Tags") else []
         made = ec2.create_security_group(
-            GroupName=model.get("GroupName") or self.generated_name(request, 255),
+            GroupName=model.get("GroupName") or self.generated_name(request, 255, distinct=True),
             Description=model["GroupDescription"],
             **({"VpcId": model["VpcId"]} if model.get("VpcId") else {}),
             **({"TagSpecifications": named} if named else {}),

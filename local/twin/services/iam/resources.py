@@ -23,7 +23,7 @@ class Role(Resource):
     def create(self, request: Request) -> Progress:
         """Make it."""
         model, iam = request.desired_state, self.client(request)
-        name = model.get("RoleName") or self.generated_name(request, 64)
+        name = model.get("RoleName") or self.generated_name(request, 64, distinct=True)
         plain = {one: model[one] for one in ("Description", "Path", "PermissionsBoundary") if model.get(one)}
         if model.get("MaxSessionDuration"):
             plain["MaxSessionDuration"] = int(model["MaxSessionDuration"])
