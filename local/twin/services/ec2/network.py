@@ -18,6 +18,15 @@ def call(ec2: Any, operation: str, parameters: Json) -> Json:
     return answer
 
 
+def retag(ec2: Any, resource: str, model: Json, before: Json) -> None:
+    """Bring the tags of a resource, named by its id, to what the template says."""
+    gone = {tag["Key"] for tag in tags_of(before)} - {tag["Key"] for tag in tags_of(model)}
+    if gone:
+        ec2.delete_tags(Resources=[resource], Tags=[{"Key": key} for key in sorted(gone)])
+    if model.get("Tags"):
+        ec2.create_tags(Resources=[resource], Tags=tags_of(model))
+
+
 class _Tagged(Resource):
     """What has an id and tags. KIND: EC2's word for it in tag specifications."""
 
@@ -32,11 +41,7 @@ class _Tagged(Resource):
         model, before, ec2 = request.desired_state, request.previous_state or {}, self.client(request)
         read_only = [path.removeprefix("/properties/") for path in self.SCHEMA.get("readOnlyProperties", [])]
         model |= {name: before[name] for name in {*read_only, self.REF} if name in before}
-        gone = {tag["Key"] for tag in tags_of(before)} - {tag["Key"] for tag in tags_of(model)}
-        if gone:
-            ec2.delete_tags(Resources=[model[self.REF]], Tags=[{"Key": key} for key in sorted(gone)])
-        if model.get("Tags"):
-            ec2.create_tags(Resources=[model[self.REF]], Tags=tags_of(model))
+        retag(ec2, model[self.REF], model, before)
         self.change(ec2, model, before)
         return done(model)
 

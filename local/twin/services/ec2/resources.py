@@ -5,7 +5,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from twin.services.common.resources import Progress, Request, Resource, done, is_missing, tags_of
-from twin.services.ec2.network import NETWORK
+from twin.services.ec2.network import NETWORK, retag
 
 _RULE = ("IpProtocol", "FromPort", "ToPort")
 _PEERS = {
@@ -64,8 +64,7 @@ class SecurityGroup(Resource):
         model |= {"GroupId": before["GroupId"], "Id": before["GroupId"]}
         ec2 = self.client(request)
         self._bring(ec2, model, before)
-        if model.get("Tags"):
-            ec2.create_tags(Resources=[model["GroupId"]], Tags=tags_of(model))
+        retag(ec2, model["GroupId"], model, before)
         return done(model)
 
     def delete(self, request: Request) -> Progress:
@@ -172,8 +171,7 @@ class ElasticAddress(Resource):
     def update(self, request: Request) -> Progress:
         """Change the tags, all that can change in place."""
         model, before = request.desired_state, request.previous_state or {}
-        if model.get("Tags"):
-            self.client(request).create_tags(Resources=[before["AllocationId"]], Tags=tags_of(model))
+        retag(self.client(request), before["AllocationId"], model, before)
         return done(model | {"PublicIp": before["PublicIp"], "AllocationId": before["AllocationId"]})
 
     def delete(self, request: Request) -> Progress:
