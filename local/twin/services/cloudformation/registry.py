@@ -5,19 +5,27 @@ from collections.abc import Callable
 
 from localstack.services.cloudformation import resource_provider
 from localstack.services.cloudformation.resource_provider import ResourceProvider, ResourceProviderExecutor
+from localstack.services.cloudformation.v2 import provider as engine
 
+from twin.services.cloudformation import functions
+from twin.services.cloudformation.actions import execute_action
+from twin.services.cloudformation.executor import Executor
 from twin.services.common.resources import Resource
 
 # Modules whose RESOURCES list the types that the twin makes, loaded at first use.
 MODULES = (
+    "twin.services.cloudwatch.resources",
     "twin.services.ec2.resources",
     "twin.services.ecr.resources",
     "twin.services.ecs.resources",
     "twin.services.elasticache.resources",
     "twin.services.elbv2.resources",
+    "twin.services.iam.resources",
     "twin.services.logs.resources",
     "twin.services.rds.resources",
+    "twin.services.s3.resources",
     "twin.services.secretsmanager.resources",
+    "twin.services.secretsmanager.secret",
 )
 # What core has and does well enough to be relied upon; its other types would be accepted and do little.
 _own: dict[str, type[Resource]] = {}
@@ -37,7 +45,7 @@ def available() -> set[str]:
 
 
 def install() -> None:
-    """Make the engine ask our types before core's: of two with one name, ours is the one that runs."""
+    """Make the engine ask our types before core's, tell failures as they are, and undo what has failed."""
     core: Callable[[str], ResourceProvider | None] = ResourceProviderExecutor.try_load_resource_provider
 
     def load(resource_type: str) -> ResourceProvider | None:
@@ -45,3 +53,6 @@ def install() -> None:
         return made() if made else core(resource_type)
 
     ResourceProviderExecutor.try_load_resource_provider = staticmethod(load)
+    ResourceProviderExecutor.execute_action = execute_action
+    engine.ChangeSetModelExecutor = Executor
+    functions.install()

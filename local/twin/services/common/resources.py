@@ -4,6 +4,8 @@ A type refuses properties that it does not name. `create`, `update` and `delete`
 they answer `waiting`, as on AWS until the resource is stable; what they keep meanwhile is `request.custom_context`.
 """
 
+import hashlib
+import json
 import re
 from typing import Any, ClassVar
 
@@ -52,13 +54,20 @@ class Resource(ResourceProvider):
         name = cls.TYPE.split("::")[1].lower()
         return {"elasticloadbalancingv2": "elbv2", "applicationautoscaling": "application-autoscaling"}.get(name, name)
 
-    def generated_name(self, request: Request, limit: int = 63, *, lower: bool = False) -> str:
+    def generated_name(self, request: Request, limit: int = 63, *, lower: bool = False, distinct: bool = False) -> str:
         """The name CloudFormation would give: stack, logical id, and a suffix, the same in each call for the resource.
 
-        The suffix stays the same for ever, so that a redeployed stack finds its data again.
+        It stays the same for ever, so that a redeployed stack finds its data again. distinct: what replaces a
+        resource gets another name, since both stand for a while.
         """
         base = f"{request.stack_name}-{request.logical_resource_id}"
-        name = re.sub(r"[^A-Za-z0-9-]", "-", base)[:limit].strip("-")
+        name = re.sub(r"[^A-Za-z0-9-]", "-", base).strip("-")
+        fixed = [path.removeprefix("/properties/") for path in self.SCHEMA.get("createOnlyProperties") or []]
+        values = {one: request.desired_state.get(one) for one in fixed} if distinct else {}
+        if distinct or len(name) > limit:
+            # Two long names must not become one.
+            digest = hashlib.sha256(f"{base}{json.dumps(values, sort_keys=True, default=str)}".encode()).hexdigest()
+            name = f"{name[: limit - 13].strip('-')}-{digest[:12]}"
         return name.lower() if lower else name
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from twin.services.common.resources import Progress, Request, Resource, done, is_missing, tags_of
+from twin.services.ec2.network import NETWORK, retag
 
 _RULE = ("IpProtocol", "FromPort", "ToPort")
 _PEERS = {
@@ -44,9 +45,11 @@ class SecurityGroup(Resource):
     def create(self, request: Request) -> Progress:
         """Make the group, then its rules."""
         model, ec2 = request.desired_state, self.client(request)
+        if model.get("VpcId"):
+            ec2.describe_vpcs(VpcIds=[model["VpcId"]])  # moto would take a VPC that is not there
         named = [{"ResourceType": "security-group", "Tags": tags_of(model)}] if model.get("Tags") else []
         made = ec2.create_security_group(
-            GroupName=model.get("GroupName") or self.generated_name(request, 255),
+            GroupName=model.get("GroupName") or self.generated_name(request, 255, distinct=True),
             Description=model["GroupDescription"],
             **({"VpcId": model["VpcId"]} if model.get("VpcId") else {}),
             **({"TagSpecifications": named} if named else {}),
@@ -61,8 +64,7 @@ class SecurityGroup(Resource):
         model |= {"GroupId": before["GroupId"], "Id": before["GroupId"]}
         ec2 = self.client(request)
         self._bring(ec2, model, before)
-        if model.get("Tags"):
-            ec2.create_tags(Resources=[model["GroupId"]], Tags=tags_of(model))
+        retag(ec2, model["GroupId"], model, before)
         return done(model)
 
     def delete(self, request: Request) -> Progress:
@@ -169,8 +171,7 @@ class ElasticAddress(Resource):
     def update(self, request: Request) -> Progress:
         """Change the tags, all that can change in place."""
         model, before = request.desired_state, request.previous_state or {}
-        if model.get("Tags"):
-            self.client(request).create_tags(Resources=[before["AllocationId"]], Tags=tags_of(model))
+        retag(self.client(request), before["AllocationId"], model, before)
         return done(model | {"PublicIp": before["PublicIp"], "AllocationId": before["AllocationId"]})
 
     def delete(self, request: Request) -> Progress:
@@ -240,4 +241,5 @@ def _plain(rule: Json) -> Json:
     }
 
 
-RESOURCES: list[type[Resource]] = [SecurityGroup, SecurityGroupIngress, SecurityGroupEgress, ElasticAddress, FlowLog]
+_OWN: list[type[Resource]] = [SecurityGroup, SecurityGroupIngress, SecurityGroupEgress, ElasticAddress, FlowLog]
+RESOURCES: list[type[Resource]] = [*_OWN, *NETWORK]

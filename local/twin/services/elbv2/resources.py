@@ -6,6 +6,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from twin.services.common.resources import Progress, Request, Resource, done, failed, is_missing, tags_of, waiting
+from twin.services.elbv2 import attributes
 
 type Json = dict[str, Any]
 
@@ -33,26 +34,27 @@ class LoadBalancer(Resource):
             made = elb.create_load_balancer(Name=model.get("Name") or _name(request), **wanted, **_tagged(model))
             seen = made["LoadBalancers"][0]
             model |= _balancer(seen)
-            _set_attributes(elb, model)
+            _set_attributes(elb, model, {})
             return waiting(model)
-        state = elb.describe_load_balancers(LoadBalancerArns=[model["LoadBalancerArn"]])["LoadBalancers"][0]["State"]
-        if state["Code"] == "failed":
-            return failed(model, state.get("Reason", "the load balancer failed"))
-        return done(model) if state["Code"] == "active" else waiting(model)
+        return _watch(elb, model)
 
     def update(self, request: Request) -> Progress:
-        """Change attributes, security groups, zones and tags."""
+        """Change attributes, security groups, zones and tags; wait for nodes in new zones."""
         model, before, elb = request.desired_state, request.previous_state or {}, self.client(request)
         arn = before["LoadBalancerArn"]
+        if request.custom_context.get("asked"):
+            return _watch(elb, model)
         model["LoadBalancerArn"] = arn
-        _set_attributes(elb, model)
+        _set_attributes(elb, model, before)
         if model.get("SecurityGroups") and model["SecurityGroups"] != before.get("SecurityGroups"):
             elb.set_security_groups(LoadBalancerArn=arn, SecurityGroups=model["SecurityGroups"])
         if (model.get("Subnets"), model.get("SubnetMappings")) != (before.get("Subnets"), before.get("SubnetMappings")):
             zones = {name: model[name] for name in ("Subnets", "SubnetMappings") if name in model}
             elb.set_subnets(LoadBalancerArn=arn, **zones)
         _retag(elb, arn, before, model)
-        return done(model | _balancer(elb.describe_load_balancers(LoadBalancerArns=[arn])["LoadBalancers"][0]))
+        return waiting(
+            model | _balancer(elb.describe_load_balancers(LoadBalancerArns=[arn])["LoadBalancers"][0]), asked=True
+        )
 
     def delete(self, request: Request) -> Progress:
         """Remove it with its nodes."""
@@ -63,8 +65,8 @@ class LoadBalancer(Resource):
         """What the API says of it."""
         arn, elb = request.desired_state["LoadBalancerArn"], self.client(request)
         seen = elb.describe_load_balancers(LoadBalancerArns=[arn])["LoadBalancers"][0]
-        attributes = elb.describe_load_balancer_attributes(LoadBalancerArn=arn)["Attributes"]
-        return done(request.desired_state | _balancer(seen) | {"LoadBalancerAttributes": attributes})
+        listed = elb.describe_load_balancer_attributes(LoadBalancerArn=arn)["Attributes"]
+        return done(request.desired_state | _balancer(seen) | {"LoadBalancerAttributes": listed})
 
 
 class TargetGroup(Resource):
@@ -85,7 +87,7 @@ class TargetGroup(Resource):
         wanted = typed({name: model[name] for name in names if name in model})
         made = elb.create_target_group(Name=model.get("Name") or _name(request), **wanted, **_tagged(model))
         model |= _group(made["TargetGroups"][0])
-        _set_attributes(elb, model)
+        _set_attributes(elb, model, {})
         if model.get("Targets"):
             elb.register_targets(TargetGroupArn=model["TargetGroupArn"], Targets=typed(model["Targets"]))
         return done(model)
@@ -98,7 +100,7 @@ class TargetGroup(Resource):
         wanted = typed({name: model[name] for name in self._CHECK if name in model})
         if wanted:
             elb.modify_target_group(TargetGroupArn=arn, **wanted)
-        _set_attributes(elb, model)
+        _set_attributes(elb, model, before)
         old, new = typed(before.get("Targets") or []), typed(model.get("Targets") or [])
         if gone := [target for target in old if target not in new]:
             elb.deregister_targets(TargetGroupArn=arn, Targets=gone)
@@ -216,16 +218,27 @@ def _name(request: Request) -> str:
     return f"{request.stack_name[:6]}-{request.logical_resource_id[:5]}-{uuid.uuid4().hex[:12]}".strip("-")
 
 
-def _set_attributes(elb: Any, model: Json) -> None:
+def _watch(elb: Any, model: Json) -> Progress:
+    state = elb.describe_load_balancers(LoadBalancerArns=[model["LoadBalancerArn"]])["LoadBalancers"][0]["State"]
+    if state["Code"] == "failed":
+        return failed(model, state.get("Reason", "the load balancer failed"))
+    return done(model) if state["Code"] == "active" else waiting(model, asked=True)
+
+
+def _set_attributes(elb: Any, model: Json, before: Json) -> None:
+    """Set those that the template names, and those that it no longer names to AWS's default."""
     of_balancer = "LoadBalancerArn" in model
-    wanted = model.get("LoadBalancerAttributes" if of_balancer else "TargetGroupAttributes")
-    if not wanted:
-        return
-    attributes = [{"Key": str(one["Key"]), "Value": str(one["Value"])} for one in wanted]
-    if of_balancer:
-        elb.modify_load_balancer_attributes(LoadBalancerArn=model["LoadBalancerArn"], Attributes=attributes)
-    else:
-        elb.modify_target_group_attributes(TargetGroupArn=model["TargetGroupArn"], Attributes=attributes)
+    name, known = (
+        ("LoadBalancerAttributes", attributes.BALANCER) if of_balancer else ("TargetGroupAttributes", attributes.GROUP)
+    )
+    wanted = {str(one["Key"]): str(one["Value"]) for one in model.get(name) or []}
+    gone = {str(one["Key"]) for one in before.get(name) or []} - set(wanted)
+    wanted |= {key: known[key].default for key in gone if key in known}
+    pairs = [{"Key": key, "Value": value} for key, value in wanted.items()]
+    if pairs and of_balancer:
+        elb.modify_load_balancer_attributes(LoadBalancerArn=model["LoadBalancerArn"], Attributes=pairs)
+    elif pairs:
+        elb.modify_target_group_attributes(TargetGroupArn=model["TargetGroupArn"], Attributes=pairs)
 
 
 def _tagged(model: Json) -> Json:

@@ -1,0 +1,183 @@
+"""Stacks that fail, on a running twin: nothing is left of a failed creation, a failed update changes nothing."""
+
+import copy
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.twin.support import Twin, delete, deploy, eventually
+
+type Json = dict[str, Any]
+
+BROKEN = {
+    "Type": "AWS::EC2::SecurityGroup",
+    "Properties": {"GroupDescription": "of a VPC that is not there", "VpcId": "vpc-00000000000000000"},
+}
+
+
+@pytest.fixture
+def stack(twin: Twin) -> Iterator[str]:
+    """A stack's name; whatever stands under it is gone at the end."""
+    name = f"truth-{time.time_ns():x}"
+    yield name
+    delete(twin, name)
+
+
+def parameter(name: str, value: str) -> Json:
+    return {"Type": "AWS::SSM::Parameter", "Properties": {"Name": name, "Type": "String", "Value": value}}
+
+
+def change_set(twin: Twin, stack: str, template: Json, kind: str) -> Json:
+    cloudformation, name = twin.client("cloudformation"), f"change-{time.time_ns()}"
+    cloudformation.create_change_set(
+        StackName=stack,
+        ChangeSetName=name,
+        ChangeSetType=kind,
+        TemplateBody=json.dumps(template),
+        Capabilities=["CAPABILITY_NAMED_IAM"],
+    )
+    return eventually(
+        lambda: cloudformation.describe_change_set(StackName=stack, ChangeSetName=name),
+        lambda seen: seen["Status"] in ("CREATE_COMPLETE", "FAILED"),
+        20,
+    )
+
+
+def execute(twin: Twin, stack: str, template: Json, kind: str) -> Json:
+    cloudformation = twin.client("cloudformation")
+    seen = change_set(twin, stack, template, kind)
+    assert seen["Status"] == "CREATE_COMPLETE", seen["StatusReason"]
+    cloudformation.execute_change_set(StackName=stack, ChangeSetName=seen["ChangeSetName"])
+    return eventually(
+        lambda: cloudformation.describe_stacks(StackName=stack)["Stacks"][0],
+        lambda found: not found["StackStatus"].endswith("_IN_PROGRESS"),
+        60,
+    )
+
+
+def events(twin: Twin, stack: str) -> list[tuple[str, str, str]]:
+    found = twin.client("cloudformation").describe_stack_events(StackName=stack)["StackEvents"]
+    told = [(e["LogicalResourceId"], e["ResourceStatus"], e.get("ResourceStatusReason", "")) for e in found]
+    return list(reversed(told))
+
+
+def resources(twin: Twin, stack: str) -> dict[str, tuple[str, str]]:
+    found = twin.client("cloudformation").describe_stack_resources(StackName=stack)["StackResources"]
+    return {one["LogicalResourceId"]: (one["PhysicalResourceId"], one["ResourceStatus"]) for one in found}
+
+
+def test_nothing_is_left_of_a_failed_creation(twin: Twin, stack: str) -> None:
+    template = {
+        "Resources": {
+            "Vpc": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.61.0.0/16"}},
+            "Kept": {**parameter(f"/{stack}/kept", "1"), "DeletionPolicy": "Retain"},
+            "Broken": {**BROKEN, "DependsOn": ["Vpc", "Kept"]},
+            "Never": parameter(f"/{stack}/never", "x"),
+        }
+    }
+    template["Resources"]["Never"]["Properties"]["Value"] = {"Ref": "Broken"}
+    seen = execute(twin, stack, template, "CREATE")
+    assert seen["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert seen["StackStatusReason"] == "The following resource(s) failed to create: [Broken]. "
+    told = events(twin, stack)
+    failed = [one for one in told if one[1].endswith("_FAILED")]
+    assert [one[0] for one in failed] == ["Broken"]
+    assert "InvalidVpcID.NotFound" in failed[0][2]
+    assert ("Vpc", "DELETE_COMPLETE", "") in told
+    assert ("Kept", "DELETE_SKIPPED", "") in told
+    in_vpc = [{"Name": "cidr", "Values": ["10.61.0.0/16"]}]
+    assert twin.client("ec2").describe_vpcs(Filters=in_vpc)["Vpcs"] == []
+    with pytest.raises(ClientError, match="can not be updated"):
+        change_set(twin, stack, template, "UPDATE")
+    twin.client("ssm").delete_parameter(Name=f"/{stack}/kept")
+
+
+def test_a_failed_update_puts_everything_back(twin: Twin, stack: str) -> None:
+    before: Json = {
+        "Resources": {
+            "Text": parameter(f"/{stack}/text", "one"),
+            "Moved": parameter(f"/{stack}/old-name", "x"),
+            "Leaving": parameter(f"/{stack}/leaving", "x"),
+        }
+    }
+    deploy(twin, stack, before)
+    after = copy.deepcopy(before)
+    after["Resources"]["Text"]["Properties"]["Value"] = "two"
+    after["Resources"]["Moved"]["Properties"]["Name"] = f"/{stack}/new-name"
+    del after["Resources"]["Leaving"]
+    after["Resources"]["New"] = parameter(f"/{stack}/new", "x")
+    after["Resources"]["Broken"] = {**BROKEN, "DependsOn": ["Text", "Moved", "New"]}
+    assert execute(twin, stack, after, "UPDATE")["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    found = twin.client("ssm").get_parameters_by_path(Path=f"/{stack}", Recursive=True)["Parameters"]
+    assert {one["Name"]: one["Value"] for one in found} == {
+        f"/{stack}/text": "one",
+        f"/{stack}/old-name": "x",
+        f"/{stack}/leaving": "x",
+    }
+    assert {name: one[0] for name, one in resources(twin, stack).items()} == {
+        "Text": f"/{stack}/text",
+        "Moved": f"/{stack}/old-name",
+        "Leaving": f"/{stack}/leaving",
+    }
+    del after["Resources"]["Broken"]
+    deploy(twin, stack, after)
+    assert resources(twin, stack) == {
+        "Text": (f"/{stack}/text", "UPDATE_COMPLETE"),
+        "Moved": (f"/{stack}/new-name", "UPDATE_COMPLETE"),
+        "New": (f"/{stack}/new", "CREATE_COMPLETE"),
+    }
+
+
+def test_a_change_set_on_a_rolled_back_stack_leaves_its_status(twin: Twin, stack: str) -> None:
+    before = {"Resources": {"Text": parameter(f"/{stack}/text", "one")}}
+    deploy(twin, stack, before)
+    broken = {"Resources": {**before["Resources"], "Broken": BROKEN}}
+    assert execute(twin, stack, broken, "UPDATE")["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    changed = {"Resources": {"Text": parameter(f"/{stack}/text", "two")}}
+    assert change_set(twin, stack, changed, "UPDATE")["Status"] == "CREATE_COMPLETE"
+    seen = twin.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
+    assert seen["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+
+
+def test_what_is_not_there_is_refused_before_anything_is_made(twin: Twin, stack: str) -> None:
+    queue = {"Queue": {"Type": "AWS::SQS::Queue", "Properties": {}}}
+    missing = {"Resources": queue, "Outputs": {"X": {"Value": {"Fn::GetAtt": ["Queue", "Nope"]}}}}
+    seen = change_set(twin, stack, missing, "CREATE")
+    assert seen["Status"] == "FAILED"
+    assert seen["StatusReason"] == "Template error: resource Queue does not support attribute type Nope in Fn::GetAtt"
+    lost = {"Resources": queue, "Outputs": {"X": {"Value": {"Fn::ImportValue": "nobody-exports-this"}}}}
+    assert change_set(twin, stack, lost, "CREATE")["StatusReason"] == "No export named nobody-exports-this found."
+
+
+def test_a_bucket_with_objects_keeps_its_stack(twin: Twin, stack: str) -> None:
+    bucket = f"{stack}-bucket"
+    deploy(twin, stack, {"Resources": {"Bucket": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": bucket}}}})
+    s3, cloudformation = twin.client("s3"), twin.client("cloudformation")
+    s3.put_object(Bucket=bucket, Key="precious", Body=b"x")
+    cloudformation.delete_stack(StackName=stack)
+    seen = eventually(
+        lambda: cloudformation.describe_stacks(StackName=stack)["Stacks"][0],
+        lambda found: not found["StackStatus"].endswith("_IN_PROGRESS"),
+        20,
+    )
+    assert seen["StackStatus"] == "DELETE_FAILED"
+    assert seen["StackStatusReason"] == "The following resource(s) failed to delete: [Bucket]. "
+    assert s3.get_object(Bucket=bucket, Key="precious")["Body"].read() == b"x"
+    s3.delete_object(Bucket=bucket, Key="precious")
+
+
+def test_functions_that_core_passes_on_are_computed(twin: Twin, stack: str) -> None:
+    template = {
+        "Resources": {"Text": parameter(f"/{stack}/text", "one")},
+        "Outputs": {
+            "Block": {"Value": {"Fn::Select": [1, {"Fn::Cidr": ["10.0.0.0/16", 4, 8]}]}},
+            "Json": {"Value": {"Fn::ToJsonString": {"name": {"Ref": "Text"}}}},
+            "Count": {"Value": {"Fn::Length": ["a", "b", "c"]}},
+        },
+    }
+    outputs = deploy(twin, stack, template)
+    assert outputs == {"Block": "10.0.1.0/24", "Json": f'{{"name":"/{stack}/text"}}', "Count": "3"}
