@@ -46,4 +46,6 @@ def _cloudformation() -> None:
         for stack in store.stacks_v2.values():
             status = str(stack.status)
             if status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS":
-                stack.set_stack_status(status.replace("_IN_PROGRESS", "_FAILED"), "the twin ended meanwhile")
+                # A half-done update, or half-undone one, may be updated again; the others are removed and made anew.
+                failed = "UPDATE_FAILED" if status.startswith("UPDATE_") else status.replace("_IN_PROGRESS", "_FAILED")
+                stack.set_stack_status(failed, "the twin ended meanwhile")

@@ -13,7 +13,10 @@ from twin.services.cloudformation.references import unresolved
 from twin.services.cloudformation.registry import install, own
 
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html
-_UPDATABLE = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE", "REVIEW_IN_PROGRESS"}
+_UPDATABLE = {
+    "CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_FAILED", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE",
+    "REVIEW_IN_PROGRESS",
+}  # fmt: skip
 
 
 class CloudFormation(CloudformationProviderV2):

@@ -3,6 +3,7 @@
 from typing import Any
 
 from botocore.exceptions import ClientError
+from localstack.services.cloudformation.resource_provider import OperationStatus
 
 from twin.core.timeline import emit
 from twin.services.common.resources import Progress, Request, Resource, done, failed, is_missing, waiting
@@ -167,13 +168,14 @@ class Service(Resource):
             wanted = _typed(lower_keys({k: v for k, v in model.items() if k not in ("DesiredCount", "Name")}))
             wanted.setdefault("serviceName", self.generated_name(request, 255))
             made = ecs.create_service(**wanted, desiredCount=int(model.get("DesiredCount", 1)))["service"]
-            return waiting(model | {"ServiceArn": made["serviceArn"], "Name": made["serviceName"]})
+            model |= {"ServiceArn": made["serviceArn"], "Name": made["serviceName"]}
+            return waiting(model, deployment=made["deployments"][0]["id"])
         return self._watch(request, model)
 
     def update(self, request: Request) -> Progress:
         """Change it and wait for the deployment that this begins."""
         model, before, ecs = request.desired_state, request.previous_state or {}, self.client(request)
-        if not request.custom_context.get("asked"):
+        if not request.custom_context.get("deployment"):
             names = ("AvailabilityZoneRebalancing", "CapacityProviderStrategy", "DeploymentConfiguration",
                      "HealthCheckGracePeriodSeconds", "LoadBalancers", "NetworkConfiguration", "PlatformVersion",
                      "PropagateTags", "EnableECSManagedTags", "TaskDefinition")  # fmt: skip
@@ -181,14 +183,13 @@ class Service(Resource):
             # A count that the template leaves alone is the service's own: scaling may have changed it.
             if model.get("DesiredCount") != before.get("DesiredCount") and "DesiredCount" in model:
                 changes["desiredCount"] = int(model["DesiredCount"])
-            ecs.update_service(cluster=model.get("Cluster"), service=before["ServiceArn"], **changes)
+            seen = ecs.update_service(cluster=model.get("Cluster"), service=before["ServiceArn"], **changes)["service"]
             if model.get("Tags"):
                 ecs.tag_resource(resourceArn=before["ServiceArn"], tags=lower_keys(model["Tags"]))
-            return waiting(model | {"ServiceArn": before["ServiceArn"], "Name": before["Name"]}, asked=True)
+            model |= {"ServiceArn": before["ServiceArn"], "Name": before["Name"]}
+            return waiting(model, deployment=seen["deployments"][0]["id"])
         progress = self._watch(request, model)
-        if progress.error_code:
-            return failed(before, progress.message)
-        return progress
+        return failed(before, progress.message) if progress.status == OperationStatus.FAILED else progress
 
     def delete(self, request: Request) -> Progress:
         """Drain it and wait until no task is left."""
@@ -211,16 +212,14 @@ class Service(Resource):
         return done(model | {"DesiredCount": seen["services"][0]["desiredCount"]})
 
     def _watch(self, request: Request, model: Json) -> Progress:
-        ecs = self.client(request)
+        """Wait for the deployment that was begun, or that had been begun already when nothing was left to change."""
+        ecs, wanted = self.client(request), request.custom_context["deployment"]
         seen = ecs.describe_services(cluster=model.get("Cluster"), services=[model["ServiceArn"]])["services"][0]
-        rollouts = {one["rolloutState"] for one in seen["deployments"]}
-        if "FAILED" in rollouts:
-            reason = next(one["rolloutStateReason"] for one in seen["deployments"] if one["rolloutState"] == "FAILED")
-            emit("cloudformation", request.logical_resource_id, reason)
-            progress = failed(model, "Error occurred during operation 'ECS Deployment Circuit Breaker was triggered'.")
-            progress.error_code = "NotStabilized"
-            return progress
-        return done(model) if rollouts == {"COMPLETED"} else waiting(model, asked=True)
+        mine = next((one for one in seen["deployments"] if one["id"] == wanted), None)
+        if mine is None or mine["rolloutState"] == "FAILED":
+            emit("cloudformation", request.logical_resource_id, mine["rolloutStateReason"] if mine else "superseded")
+            return failed(model, "Error occurred during operation 'ECS Deployment Circuit Breaker was triggered'.")
+        return done(model) if mine["rolloutState"] == "COMPLETED" else waiting(model, deployment=wanted)
 
 
 def _typed(request: Json) -> Json:
