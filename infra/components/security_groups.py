@@ -23,6 +23,7 @@ class SecurityGroups(Construct):
         self.cache = self._group("Cache", "Cache: from tasks only")
         self._admit_the_world()
         self._path(self.balancer, self.task, APP_PORT)
+        self._close(self.balancer)
         self._path(self.task, self.database, DATABASE_PORT)
         self._path(self.task, self.cache, CACHE_PORT)
         self._let_tasks_out()
@@ -36,6 +37,20 @@ class SecurityGroups(Construct):
         for port, what in ((_HTTPS, "HTTPS from anywhere"), (_HTTP, "HTTP from anywhere, answered by a redirect")):
             self.balancer.add_ingress_rule(ec2.Peer.any_ipv4(), ec2.Port.tcp(port), what)
         acknowledge(self.balancer, {"EC23": "The load balancer is the one public door; it serves browsers anywhere."})
+
+    def _close(self, group: ec2.SecurityGroup) -> None:
+        """Write a rule for nothing into the group: without one, EC2 gives it a rule that lets everything leave, beside
+        those that stand apart. The CDK does so itself only for a group without any rule."""
+        resource = group.node.default_child
+        assert isinstance(resource, ec2.CfnSecurityGroup)
+        nothing = ec2.CfnSecurityGroup.EgressProperty(
+            cidr_ip="255.255.255.255/32",
+            description="Disallow all traffic",
+            ip_protocol="icmp",
+            from_port=252,
+            to_port=86,
+        )
+        resource.security_group_egress = [nothing]
 
     def _path(self, source: ec2.SecurityGroup, target: ec2.SecurityGroup, port: int) -> None:
         source.connections.allow_to(target, ec2.Port.tcp(port), f"{source.node.id} to {target.node.id}")
