@@ -14,6 +14,7 @@ from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 _NEVER = {"HOME", "AWS_PROFILE", "AWS_ENDPOINT_URL", "APP_URL", "XDG_CACHE_HOME"}
+_NEVER_LIKE = ("TWIN_", "MAKE", "MFLAGS", "PYTHON")
 COMMAND_SECONDS = 900
 
 
@@ -39,9 +40,7 @@ class Ground:
     @property
     def environment(self) -> dict[str, str]:
         """What its commands run with."""
-        kept = {
-            n: v for n, v in os.environ.items() if n not in _NEVER and not n.startswith(("TWIN_", "MAKE", "MFLAGS"))
-        }
+        kept = {n: v for n, v in os.environ.items() if n not in _NEVER and not n.startswith(_NEVER_LIKE)}
         return kept | {"HOME": str(self.home), "TWIN_ID": str(self.twin_id), "TWIN_SPEED": self.speed} | self.more
 
     @property

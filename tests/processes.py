@@ -40,7 +40,7 @@ def program(pid: int) -> str:
         words = [word.decode(errors="replace") for word in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")]
     except OSError:
         return "?"
-    name = os.path.basename(words[0]).split(":")[0]
+    name = os.path.basename(words[0].split(":")[0])
     if name.startswith("python"):
         name = os.path.basename(next((word for word in words[1:] if word and not word.startswith("-")), name))
     return name or "?"

@@ -26,6 +26,8 @@ def environment(here: World) -> dict[str, str]:
         MARK: here.marker,
         "TWIN_STATE": str(here.state),
         "PYTHONUNBUFFERED": "1",
+        # With many threads the allocator would keep an arena of memory for each.
+        "MALLOC_ARENA_MAX": "2",
         "XDG_CACHE_HOME": str(here.directory("localstack", "cache")),
         # LocalStack keeps the bytes of S3 objects below it, by bucket: twins side by side must not share it.
         "TMPDIR": str(here.directory("localstack", "tmp")),

@@ -1,16 +1,16 @@
 """Each measure is one function: it does what a user does, and returns what that took."""
 
-import http.client
 import os
 import random
 import signal
-import ssl
 import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import urlsplit
 
+from tests.bench.client import Line, a_couples_cookie
 from tests.ground import Ground
 from tests.processes import family, program, pss
 from tests.traffic import Traffic
@@ -74,25 +74,24 @@ def memory(ground: Ground) -> list[Figure]:
 def through_the_balancer(ground: Ground) -> list[Figure]:
     """The same request in turn straight to a task and through the balancer, on connections that stay open."""
     seen = ground.status()
-    task = seen["services"][0]["tasks"][0]
-    app = urlsplit(seen["endpoints"]["app"])
+    task, app = seen["services"][0]["tasks"][0], urlsplit(seen["endpoints"]["app"])
+    cookie = a_couples_cookie(seen["endpoints"]["app"], Path(seen["certificate_authority"]))
     assert app.hostname is not None
     figures = []
-    for path in ("/healthz", "/log-in"):
-        direct = http.client.HTTPConnection(task["address"], task["port"], timeout=5)
-        balanced = http.client.HTTPSConnection(app.hostname, app.port or 443, timeout=5, context=_unverified())
-        times: dict[str, list[float]] = {"direct": [], "balanced": []}
+    for name, path in (("a couple's home page", "/"), ("the health check", "/healthz")):
+        direct = Line(task["address"], task["port"], path, cookie)
+        balanced = Line(app.hostname, app.port or 443, path, cookie, trust=Path(seen["certificate_authority"]))
+        times: dict[Line, list[float]] = {direct: [], balanced: []}
         for number in range(WARM_UP + ROUNDS):
-            order = [("direct", direct), ("balanced", balanced)]
-            random.shuffle(order)
-            for name, connection in order:
-                took = _timed(connection, path, app.hostname)
+            for line in random.sample([direct, balanced], 2):
+                took = line.ask()
                 if number >= WARM_UP:
-                    times[name].append(took)
-        direct_ms, balanced_ms = (statistics.median(times[name]) * 1000 for name in ("direct", "balanced"))
+                    times[line].append(took)
+        direct_ms, balanced_ms = (statistics.median(times[line]) * 1000 for line in (direct, balanced))
         detail = {"direct ms": round(direct_ms, 3), "balanced ms": round(balanced_ms, 3)}
+        limit = 1.25 if path == "/" else None
         figures.append(
-            Figure(f"median of GET {path}, balancer to task", balanced_ms / direct_ms, "×", 1.25, None, detail)
+            Figure(f"median latency of {name}, balancer to task", balanced_ms / direct_ms, "×", limit, None, detail)
         )
     return figures
 
@@ -124,23 +123,6 @@ MEASURES: tuple[Callable[[Ground], list[Figure]], ...] = (
     one_line,
     restart,
 )
-
-
-def _timed(connection: http.client.HTTPConnection, path: str, host: str) -> float:
-    began = time.perf_counter()
-    connection.request("GET", path, headers={"Host": host})
-    answer = connection.getresponse()
-    answer.read()
-    took = time.perf_counter() - began
-    if answer.status != http.client.OK:
-        raise SystemExit(f"bench: GET {path} answered {answer.status}")
-    return took
-
-
-def _unverified() -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return context
 
 
 def _await(condition: Callable[[], bool], complaint: str) -> None:
