@@ -58,6 +58,12 @@ def _app_url(here: World) -> str | None:
     return path.read_text().strip() if path.exists() else None
 
 
+def _is_served(targets: list[dict[str, Any]]) -> bool:
+    """Whether a balancer with targets has a healthy one, and none whose first check is still to come."""
+    states = {target["state"] for target in targets} - {"draining", "unused"}
+    return not states or ("healthy" in states and "initial" not in states)
+
+
 def _is_well(seen: dict[str, Any]) -> list[bool]:
     return [
         *(stack["status"].endswith("_COMPLETE") and "ROLLBACK" not in stack["status"] for stack in seen["stacks"]),
@@ -65,4 +71,5 @@ def _is_well(seen: dict[str, Any]) -> list[bool]:
         *(database["status"] == "available" for database in seen["databases"]),
         *(cache["status"] == "available" for cache in seen["caches"]),
         *(any(zone["up"] for zone in balancer["zones"]) for balancer in seen["load_balancers"]),
+        *(_is_served(balancer["targets"]) for balancer in seen["load_balancers"]),
     ]

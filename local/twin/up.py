@@ -17,10 +17,13 @@ from twin.core.certificates import authority
 from twin.core.errors import CoreError, WorldError
 from twin.core.timeline import emit
 from twin.core.world import REPOSITORY, World
+from twin.gateway import status
 from twin.keeper_control import holder, start, stop
+from twin.tables import render_status
 
 START_SECONDS = 90
 STOP_SECONDS = 60
+READY_SECONDS = 60
 LEAST_DISK = 1 << 30
 # pidfd_getfd, by which a connection is given its container's address.
 OLDEST_KERNEL = (5, 6)
@@ -48,7 +51,9 @@ def up(here: World, *, keep: bool = False) -> int:
             with _step("synth"):
                 _run_quietly(here, "synth", ["-m", "infra.synth", "twin"])
             url = _deploy(here)
-        (here.state / "app-url").write_text(url + "\n")
+            (here.state / "app-url").write_text(url + "\n")
+            with _step("healthy"):
+                _await_ready(here)
         emit("twin", "up", f"healthy after {time.monotonic() - began:.1f} s")
         print(f"\n  app  {url}\n  aws  {here.gateway_url}\n\nready after {time.monotonic() - began:.1f} s")
     return 0
@@ -176,6 +181,15 @@ def _deploy(here: World) -> str:
     if code:
         raise CoreError(f"deployment failed: {failure or _tail(log.read_text())} (log: {log})")
     return url
+
+
+def _await_ready(here: World) -> None:
+    """Wait until everything is well, targets included; raises CoreError that says what is not."""
+    deadline = time.monotonic() + READY_SECONDS
+    while not (seen := status(here))["ready"]:
+        if time.monotonic() > deadline:
+            raise CoreError(f"not everything is well after {READY_SECONDS} s:\n{render_status(seen)}")
+        time.sleep(0.1)
 
 
 def _show(event: dict[str, object]) -> str:

@@ -148,7 +148,6 @@ def _may_rebalance(service: ServiceSeen, good: list[TaskSeen], count: Counter[st
 
 def _stops(service: ServiceSeen, primary: DeploymentSeen, new: list[TaskSeen], old: list[TaskSeen]) -> list[Action]:
     lower = math.ceil(service.desired * service.minimum_percent / 100)
-    healthy = sum(task.healthy for task in service.tasks)
     stops: list[Action] = []
     well = [task for task in new if task.healthy]
     for task in new:
@@ -165,12 +164,19 @@ def _stops(service: ServiceSeen, primary: DeploymentSeen, new: list[TaskSeen], o
         surplus.remove(victim)
         count[victim.zone] -= 1
         stops.append(Stop(victim.arn, StopCode.SCHEDULER, "Scaling activity initiated by deployment " + primary.id))
-    for task in sorted(old, key=lambda task: task.healthy):
-        if task.healthy and healthy - 1 < lower:
+    # An old task serves as long as nothing is known against it: one that has just started, as all have after a
+    # restart, must not go before a new one is healthy.
+    serving = len(well) + sum(_serves(task) for task in old)
+    for task in sorted(old, key=_serves):
+        if _serves(task) and serving - 1 < lower:
             break
-        healthy -= task.healthy
+        serving -= _serves(task)
         stops.append(Stop(task.arn, StopCode.SCHEDULER, "Scaling activity initiated by deployment " + task.deployment))
     return stops
+
+
+def _serves(task: TaskSeen) -> bool:
+    return task.running and not task.unhealthy
 
 
 def _settled(service: ServiceSeen, primary: DeploymentSeen, new: list[TaskSeen], old: list[TaskSeen]) -> list[Action]:

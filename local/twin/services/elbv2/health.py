@@ -13,6 +13,9 @@ from twin.services.elbv2.decide import Outcome, Result, TargetKey, zones_of
 from twin.services.elbv2.models import TRAFFIC_PORT, Snapshot, Target, TargetGroup
 
 LEAST_PAUSE = 0.05
+# Registering takes AWS some seconds too, Elb.RegistrationInProgress meanwhile; a program that starts in that time
+# passes its first check and need not wait for the next.
+REGISTRATION_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class Checker:
         self._thread.join(2)
 
     def watch(self, probes: Mapping[TargetKey, Probe]) -> None:
-        """Check exactly these targets; one that is new, or asked otherwise than before, is checked at once."""
+        """Check exactly these targets; one that is new, or asked otherwise than before, after its registration."""
         self._loop.call_soon_threadsafe(self._watch, dict(probes))
 
     def _watch(self, probes: Mapping[TargetKey, Probe]) -> None:
@@ -62,6 +65,7 @@ class Checker:
                 self._tasks[key] = (probe, self._loop.create_task(self._check_for_ever(key, probe)))
 
     async def _check_for_ever(self, key: TargetKey, probe: Probe) -> None:
+        await asyncio.sleep(world().wait_scaled(REGISTRATION_SECONDS))
         while True:
             began = time.monotonic()
             self._report(key, await ask(probe))

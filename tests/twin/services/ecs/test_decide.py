@@ -56,6 +56,18 @@ def test_a_starting_task_is_waited_for() -> None:
     assert decide(service(task("1"), starting("2", "c")), 0) == []
 
 
+def test_an_old_task_that_has_not_been_checked_yet_stays_until_a_new_one_is_healthy() -> None:
+    old = [task(str(n), zone, "old", healthy=False) for n, zone in enumerate(ZONES)]
+    new = [task("3", "a", healthy=False), task("4", "c", healthy=False)]
+    assert decide(service(*old, *new, deployments=(NEW, OLD)), 0) == []
+    stops = decide(service(*old, replace(new[0], healthy=True), new[1], deployments=(NEW, OLD)), 0)
+    assert [type(action) for action in stops] == [Stop]
+    ill = replace(old[0], unhealthy=True)
+    assert [a.task for a in decide(service(ill, old[1], *new, deployments=(NEW, OLD)), 0) if isinstance(a, Stop)] == [
+        "0"
+    ]
+
+
 def test_a_rolling_update_starts_the_new_before_it_stops_the_old() -> None:
     old = (task("1", "a", "old"), task("2", "c", "old"))
     first = service(*old, deployments=(NEW, OLD))
