@@ -16,6 +16,7 @@ from pathlib import Path
 
 from twin.core.atomic import write_atomic
 from twin.core.errors import AddressError
+from twin.core.once import Once
 from twin.core.world import world
 
 # A subnet's first four addresses and its last are reserved:
@@ -138,7 +139,7 @@ def _is_free(address: str) -> bool:
     return True
 
 
-@cache
+@Once
 def book() -> AddressBook:
     """The address book of this twin, shared by all rooms of the process."""
     here = world()

@@ -4,7 +4,6 @@ import os
 import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from twin.core.atomic import write_atomic
+from twin.core.once import Once
 from twin.core.world import world
 
 AUTHORITY_DAYS = 3650
@@ -143,7 +143,7 @@ def _load_key(path: Path) -> ec.EllipticCurvePrivateKey:
     return key
 
 
-@cache
+@Once
 def authority() -> Authority:
     """The authority of this twin."""
     return Authority(world().directory("certs"))

@@ -4,10 +4,10 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 from twin.core.errors import WorldError
+from twin.core.once import Once
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 REGION = "ap-northeast-2"
@@ -78,7 +78,7 @@ def _number(environment: Mapping[str, str], name: str, default: float) -> float:
     return number
 
 
-@cache
+@Once
 def world() -> World:
     """The world of this process, read once from its environment."""
     return World.from_environment()

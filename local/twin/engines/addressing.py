@@ -19,10 +19,10 @@ import struct
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 from twin.core.addresses import listening_port, loopback
+from twin.core.once import Once
 
 LOG = logging.getLogger(__name__)
 
@@ -128,7 +128,7 @@ class Supervisor:
             _come_from(place.address, pid, descriptor)
 
 
-@cache
+@Once
 def supervisor() -> Supervisor:
     """The supervisor of this process."""
     return Supervisor()

@@ -3,11 +3,11 @@
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 
 from twin.core.addresses import book
 from twin.core.certificates import Certificate
 from twin.core.errors import ProcessError
+from twin.core.once import Once
 from twin.core.world import world
 from twin.engines.envoy import Endpoint, Envoy, Json, listener, server_tls, tcp_proxy
 
@@ -79,7 +79,7 @@ class TcpFront:
         )
 
 
-@cache
+@Once
 def front() -> TcpFront:
     """The one front of this twin, shared by all slices that have endpoints; each keeps it running."""
     here = world()

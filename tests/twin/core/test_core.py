@@ -6,6 +6,7 @@ import ssl
 import subprocess
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from twin.core.atomic import write_atomic
 from twin.core.certificates import authority
 from twin.core.errors import AddressError, ProcessError, WorldError
 from twin.core.loop import Loop, Slot
+from twin.core.once import Once
 from twin.core.processes import descendants, kill_data_directory, spawn
 from twin.core.world import World
 
@@ -191,3 +193,17 @@ def _lives(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
     except OSError:
         return False
+
+
+def test_what_is_made_once_is_made_once_however_many_ask_at_the_same_time() -> None:
+    made: list[object] = []
+
+    @Once
+    def slow() -> object:
+        time.sleep(0.05)
+        made.append(object())
+        return made[-1]
+
+    with ThreadPoolExecutor(8) as pool:
+        seen = set(map(id, pool.map(lambda _: slow(), range(8))))
+    assert len(seen) == len(made) == 1
