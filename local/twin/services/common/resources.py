@@ -7,6 +7,8 @@ they answer `waiting`, as on AWS until the resource is stable; what they keep me
 import hashlib
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from botocore.exceptions import ClientError
@@ -20,7 +22,7 @@ from localstack.services.cloudformation.resource_provider import (
 from twin.services.common.api import Json, client
 from twin.services.common.schemas import schema
 
-__all__ = ["Progress", "Request", "Resource", "done", "failed", "is_missing", "tags_of", "waiting"]
+__all__ = ["Progress", "Request", "Resource", "done", "failed", "is_missing", "tags_of", "unless_gone", "waiting"]
 
 type Progress = ProgressEvent[Json]
 type Request = ResourceRequest[Json]
@@ -90,6 +92,16 @@ def is_missing(error: ClientError) -> bool:
     """Whether the call failed because the thing is not there (any more)."""
     code = error.response["Error"]["Code"]
     return "NotFound" in code or code.endswith("DoesNotExist")
+
+
+@contextmanager
+def unless_gone() -> Iterator[None]:
+    """Let a deletion pass whose thing is gone already; another error is raised."""
+    try:
+        yield
+    except ClientError as error:
+        if not is_missing(error):
+            raise
 
 
 def tags_of(model: Json) -> list[Json]:

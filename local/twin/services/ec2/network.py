@@ -5,7 +5,16 @@ from typing import Any, ClassVar
 
 from botocore.exceptions import ClientError
 
-from twin.services.common.resources import Progress, Request, Resource, done, failed, is_missing, tags_of, waiting
+from twin.services.common.resources import (
+    Progress,
+    Request,
+    Resource,
+    done,
+    failed,
+    tags_of,
+    unless_gone,
+    waiting,
+)
 from twin.services.common.typed import typed
 
 type Json = dict[str, Any]
@@ -50,11 +59,8 @@ class _Tagged(Resource):
 
     def end(self, request: Request, operation: str, **parameters: Any) -> Progress:
         """Remove it; what is gone is no error."""
-        try:
+        with unless_gone():
             call(self.client(request), operation, parameters)
-        except ClientError as error:
-            if not is_missing(error):
-                raise
         return done({})
 
 
@@ -186,11 +192,8 @@ class Route(Resource):
     def delete(self, request: Request) -> Progress:
         """Remove it; one that went with its table is no error."""
         model = request.desired_state
-        try:
+        with unless_gone():
             call(self.client(request), "DeleteRoute", {name: model.get(name) for name in self._PLACE})
-        except ClientError as error:
-            if not is_missing(error):
-                raise
         return done({})
 
     def read(self, request: Request) -> Progress:
@@ -321,11 +324,8 @@ class NatGateway(_Tagged):
 
     @staticmethod
     def _state(ec2: Any, model: Json) -> str | None:
-        try:
+        with unless_gone():
             found = ec2.describe_nat_gateways(NatGatewayIds=[model["NatGatewayId"]])["NatGateways"]
-        except ClientError as error:
-            if not is_missing(error):
-                raise
             return None
         return str(found[0]["State"]) if found else None
 

@@ -2,9 +2,7 @@
 
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from twin.services.common.resources import Progress, Request, Resource, done, is_missing, tags_of
+from twin.services.common.resources import Progress, Request, Resource, done, tags_of, unless_gone
 from twin.services.ec2.network import NETWORK, retag
 
 _RULE = ("IpProtocol", "FromPort", "ToPort")
@@ -69,11 +67,8 @@ class SecurityGroup(Resource):
 
     def delete(self, request: Request) -> Progress:
         """Remove the group; one that is gone is no error."""
-        try:
+        with unless_gone():
             self.client(request).delete_security_group(GroupId=request.desired_state["GroupId"])
-        except ClientError as error:
-            if not is_missing(error):
-                raise
         return done({})
 
     def read(self, request: Request) -> Progress:
@@ -121,11 +116,8 @@ class _Rule(Resource):
     def delete(self, request: Request) -> Progress:
         """Revoke the rule; one that is gone is no error."""
         model = request.previous_state or request.desired_state
-        try:
+        with unless_gone():
             self._call(request, "revoke", GroupId=model["GroupId"], IpPermissions=[_plain(permission(model))])
-        except ClientError as error:
-            if not is_missing(error):
-                raise
         return done({})
 
     def read(self, request: Request) -> Progress:
@@ -176,11 +168,8 @@ class ElasticAddress(Resource):
 
     def delete(self, request: Request) -> Progress:
         """Give the address back; one that is gone is no error."""
-        try:
+        with unless_gone():
             self.client(request).release_address(AllocationId=request.desired_state["AllocationId"])
-        except ClientError as error:
-            if not is_missing(error):
-                raise
         return done({})
 
     def read(self, request: Request) -> Progress:
@@ -219,11 +208,8 @@ class FlowLog(Resource):
 
     def delete(self, request: Request) -> Progress:
         """Forget the flow log; one that is gone is no error."""
-        try:
+        with unless_gone():
             self.client(request).delete_flow_logs(FlowLogIds=[request.desired_state["Id"]])
-        except ClientError as error:
-            if not is_missing(error):
-                raise
         return done({})
 
     def read(self, request: Request) -> Progress:

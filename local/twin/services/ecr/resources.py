@@ -3,9 +3,7 @@
 import json
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from twin.services.common.resources import Progress, Request, Resource, done, is_missing, tags_of
+from twin.services.common.resources import Progress, Request, Resource, done, tags_of, unless_gone
 
 type Json = dict[str, Any]
 
@@ -50,13 +48,10 @@ class Repository(Resource):
     def delete(self, request: Request) -> Progress:
         """Remove it; with images in it only where EmptyOnDelete says so."""
         model = request.desired_state
-        try:
+        with unless_gone():
             self.client(request).delete_repository(
                 repositoryName=model["RepositoryName"], force=str(model.get("EmptyOnDelete")).lower() == "true"
             )
-        except ClientError as error:
-            if not is_missing(error):
-                raise
         return done({})
 
     def read(self, request: Request) -> Progress:

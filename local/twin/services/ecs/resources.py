@@ -6,7 +6,17 @@ from botocore.exceptions import ClientError
 from localstack.services.cloudformation.resource_provider import OperationStatus
 
 from twin.core.timeline import emit
-from twin.services.common.resources import Progress, Request, Resource, done, failed, is_missing, waiting
+from twin.services.common.resources import (
+    Progress,
+    Request,
+    Resource,
+    done,
+    failed,
+    is_missing,
+    tags_of,
+    unless_gone,
+    waiting,
+)
 
 type Json = dict[str, Any]
 
@@ -59,8 +69,7 @@ class Cluster(Resource):
                 capacityProviders=model["CapacityProviders"],
                 defaultCapacityProviderStrategy=lower_keys(model.get("DefaultCapacityProviderStrategy") or []),
             )
-        if model.get("Tags"):
-            ecs.tag_resource(resourceArn=before["Arn"], tags=lower_keys(model["Tags"]))
+        _retag(ecs, before["Arn"], before, model)
         return done(model | {"ClusterName": name, "Arn": before["Arn"]})
 
     def delete(self, request: Request) -> Progress:
@@ -102,13 +111,10 @@ class CapacityProviders(Resource):
 
     def delete(self, request: Request) -> Progress:
         """Take them away; a cluster that is gone has none."""
-        try:
+        with unless_gone():
             self.client(request).put_cluster_capacity_providers(
                 cluster=request.desired_state["Cluster"], capacityProviders=[], defaultCapacityProviderStrategy=[]
             )
-        except ClientError as error:
-            if not is_missing(error):
-                raise
         return done({})
 
     def read(self, request: Request) -> Progress:
@@ -135,8 +141,7 @@ class TaskDefinition(Resource):
     def update(self, request: Request) -> Progress:
         """Tags only; all else is replaced."""
         model, before = request.desired_state, request.previous_state or {}
-        if model.get("Tags"):
-            self.client(request).tag_resource(resourceArn=before["TaskDefinitionArn"], tags=lower_keys(model["Tags"]))
+        _retag(self.client(request), before["TaskDefinitionArn"], before, model)
         return done(model | {"TaskDefinitionArn": before["TaskDefinitionArn"]})
 
     def delete(self, request: Request) -> Progress:
@@ -184,8 +189,7 @@ class Service(Resource):
             if model.get("DesiredCount") != before.get("DesiredCount") and "DesiredCount" in model:
                 changes["desiredCount"] = int(model["DesiredCount"])
             seen = ecs.update_service(cluster=model.get("Cluster"), service=before["ServiceArn"], **changes)["service"]
-            if model.get("Tags"):
-                ecs.tag_resource(resourceArn=before["ServiceArn"], tags=lower_keys(model["Tags"]))
+            _retag(ecs, before["ServiceArn"], before, model)
             model |= {"ServiceArn": before["ServiceArn"], "Name": before["Name"]}
             return waiting(model, deployment=seen["deployments"][0]["id"])
         progress = self._watch(request, model)
@@ -194,14 +198,11 @@ class Service(Resource):
     def delete(self, request: Request) -> Progress:
         """Drain it and wait until no task is left."""
         model, ecs = request.desired_state, self.client(request)
-        try:
+        with unless_gone():
             if not request.custom_context.get("asked"):
                 ecs.delete_service(cluster=model.get("Cluster"), service=model["ServiceArn"], force=True)
                 return waiting(model, asked=True)
             seen = ecs.describe_services(cluster=model.get("Cluster"), services=[model["ServiceArn"]])["services"]
-        except ClientError as error:
-            if not is_missing(error):
-                raise
             seen = []
         return waiting(model, asked=True) if seen and seen[0]["status"] == "DRAINING" else done({})
 
@@ -220,6 +221,15 @@ class Service(Resource):
             emit("cloudformation", request.logical_resource_id, mine["rolloutStateReason"] if mine else "superseded")
             return failed(model, "Error occurred during operation 'ECS Deployment Circuit Breaker was triggered'.")
         return done(model) if mine["rolloutState"] == "COMPLETED" else waiting(model, deployment=wanted)
+
+
+def _retag(ecs: Any, arn: str, before: Json, model: Json) -> None:
+    """Bring the tags to what the template says, those it no longer names included."""
+    old, new = tags_of(before), tags_of(model)
+    if gone := sorted({tag["Key"] for tag in old} - {tag["Key"] for tag in new}):
+        ecs.untag_resource(resourceArn=arn, tagKeys=gone)
+    if new:
+        ecs.tag_resource(resourceArn=arn, tags=lower_keys(new))
 
 
 def _typed(request: Json) -> Json:

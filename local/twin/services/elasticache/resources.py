@@ -7,7 +7,17 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from twin.services.common.api import Json
-from twin.services.common.resources import Progress, Request, Resource, done, failed, is_missing, tags_of, waiting
+from twin.services.common.resources import (
+    Progress,
+    Request,
+    Resource,
+    done,
+    failed,
+    is_missing,
+    tags_of,
+    unless_gone,
+    waiting,
+)
 
 LONGEST_ID = 40
 DIGEST = 8
@@ -52,13 +62,10 @@ class SubnetGroup(Resource):
 
     def delete(self, request: Request) -> Progress:
         """Remove it."""
-        try:
+        with unless_gone():
             self.client(request).delete_cache_subnet_group(
                 CacheSubnetGroupName=request.desired_state["CacheSubnetGroupName"]
             )
-        except ClientError as error:
-            if not is_missing(error):
-                raise
         return done({})
 
     def read(self, request: Request) -> Progress:
@@ -110,13 +117,10 @@ class ParameterGroup(Resource):
 
     def delete(self, request: Request) -> Progress:
         """Remove it."""
-        try:
+        with unless_gone():
             self.client(request).delete_cache_parameter_group(
                 CacheParameterGroupName=request.desired_state["CacheParameterGroupName"]
             )
-        except ClientError as error:
-            if not is_missing(error):
-                raise
         return done({})
 
     def read(self, request: Request) -> Progress:
@@ -173,12 +177,9 @@ class ReplicationGroup(Resource):
     def delete(self, request: Request) -> Progress:
         """Remove it with its data, and wait until it is gone."""
         model, cache = request.desired_state, self.client(request)
-        try:
+        with unless_gone():
             if _describe(cache, model)["Status"] != "deleting":
                 cache.delete_replication_group(ReplicationGroupId=model["ReplicationGroupId"])
-        except ClientError as error:
-            if not is_missing(error):
-                raise
             return done({})
         return waiting(model)
 

@@ -3,9 +3,16 @@
 import uuid
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from twin.services.common.resources import Progress, Request, Resource, done, failed, is_missing, tags_of, waiting
+from twin.services.common.resources import (
+    Progress,
+    Request,
+    Resource,
+    done,
+    failed,
+    tags_of,
+    unless_gone,
+    waiting,
+)
 from twin.services.elbv2 import attributes
 
 type Json = dict[str, Any]
@@ -146,11 +153,8 @@ class Listener(Resource):
 
     def delete(self, request: Request) -> Progress:
         """Remove it; one that went with its balancer is no error."""
-        try:
+        with unless_gone():
             self.client(request).delete_listener(ListenerArn=request.desired_state["ListenerArn"])
-        except ClientError as error:
-            if not is_missing(error):
-                raise
         return done({})
 
     def read(self, request: Request) -> Progress:
@@ -186,11 +190,8 @@ class ListenerRule(Resource):
 
     def delete(self, request: Request) -> Progress:
         """Remove it; one that went with its listener is no error."""
-        try:
+        with unless_gone():
             self.client(request).delete_rule(RuleArn=request.desired_state["RuleArn"])
-        except ClientError as error:
-            if not is_missing(error):
-                raise
         return done({})
 
     def read(self, request: Request) -> Progress:

@@ -3,9 +3,7 @@
 import json
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from twin.services.common.resources import Progress, Request, Resource, done, failed, is_missing, tags_of
+from twin.services.common.resources import Progress, Request, Resource, done, failed, tags_of, unless_gone
 from twin.services.common.typed import typed
 from twin.services.logs.patterns import PatternError, parse
 
@@ -47,11 +45,8 @@ class LogGroup(Resource):
 
     def delete(self, request: Request) -> Progress:
         """Remove it with its events; one that is gone is no error."""
-        try:
+        with unless_gone():
             self.client(request).delete_log_group(logGroupName=request.desired_state["LogGroupName"])
-        except ClientError as error:
-            if not is_missing(error):
-                raise
         return done({})
 
     def read(self, request: Request) -> Progress:
@@ -95,11 +90,8 @@ class MetricFilter(Resource):
         """Remove it; one that went with its group is no error."""
         model = request.desired_state
         names = {"filterName": model["FilterName"], "logGroupName": model["LogGroupName"]}
-        try:
+        with unless_gone():
             self.client(request).delete_metric_filter(**names)
-        except ClientError as error:
-            if not is_missing(error):
-                raise
         return done({})
 
     def read(self, request: Request) -> Progress:
@@ -126,11 +118,8 @@ class ResourcePolicy(Resource):
 
     def delete(self, request: Request) -> Progress:
         """Remove it; one that is gone is no error."""
-        try:
+        with unless_gone():
             self.client(request).delete_resource_policy(policyName=request.desired_state["PolicyName"])
-        except ClientError as error:
-            if not is_missing(error):
-                raise
         return done({})
 
     def read(self, request: Request) -> Progress:

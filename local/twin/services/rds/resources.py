@@ -4,7 +4,16 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from twin.services.common.resources import Progress, Request, Resource, done, failed, is_missing, tags_of, waiting
+from twin.services.common.resources import (
+    Progress,
+    Request,
+    Resource,
+    done,
+    failed,
+    tags_of,
+    unless_gone,
+    waiting,
+)
 from twin.services.rds import controller
 from twin.services.rds.instances import find
 from twin.services.rds.parameters import MOST_PER_REQUEST, method_of
@@ -80,14 +89,11 @@ class DBInstance(Resource):
     def delete(self, request: Request) -> Progress:
         """Remove it with its data and wait until it is gone."""
         model, rds = request.desired_state, self.client(request)
-        try:
+        with unless_gone():
             if request.custom_context.get("asked"):
                 rds.describe_db_instances(DBInstanceIdentifier=model["DBInstanceIdentifier"])
             else:
                 rds.delete_db_instance(DBInstanceIdentifier=model["DBInstanceIdentifier"], SkipFinalSnapshot=True)
-        except ClientError as error:
-            if not is_missing(error):
-                raise
             return done({})
         return waiting(model, asked=True)
 
@@ -153,11 +159,8 @@ class DBSubnetGroup(Resource):
 
     def delete(self, request: Request) -> Progress:
         """Remove it; one that is gone is no error."""
-        try:
+        with unless_gone():
             self.client(request).delete_db_subnet_group(DBSubnetGroupName=request.desired_state["DBSubnetGroupName"])
-        except ClientError as error:
-            if not is_missing(error):
-                raise
         return done({})
 
     def read(self, request: Request) -> Progress:
@@ -206,11 +209,8 @@ class DBParameterGroup(Resource):
     def delete(self, request: Request) -> Progress:
         """Remove it; one that is gone is no error."""
         name = request.desired_state["DBParameterGroupName"]
-        try:
+        with unless_gone():
             self.client(request).delete_db_parameter_group(DBParameterGroupName=name)
-        except ClientError as error:
-            if not is_missing(error):
-                raise
         return done({})
 
     def read(self, request: Request) -> Progress:

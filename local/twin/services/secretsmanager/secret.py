@@ -3,9 +3,7 @@
 import json
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from twin.services.common.resources import Progress, Request, Resource, done, is_missing, tags_of
+from twin.services.common.resources import Progress, Request, Resource, done, tags_of, unless_gone
 from twin.services.common.typed import typed
 
 type Json = dict[str, Any]
@@ -51,12 +49,9 @@ class Secret(Resource):
 
     def delete(self, request: Request) -> Progress:
         """Remove it at once, as CloudFormation does; one that is gone is no error."""
-        try:
+        with unless_gone():
             secret = request.desired_state["Id"]
             self.client(request).delete_secret(SecretId=secret, ForceDeleteWithoutRecovery=True)
-        except ClientError as error:
-            if not is_missing(error):
-                raise
         return done({})
 
     def read(self, request: Request) -> Progress:
