@@ -324,9 +324,9 @@ class NatGateway(_Tagged):
 
     @staticmethod
     def _state(ec2: Any, model: Json) -> str | None:
+        found: list[Json] = []
         with unless_gone():
             found = ec2.describe_nat_gateways(NatGatewayIds=[model["NatGatewayId"]])["NatGateways"]
-            return None
         return str(found[0]["State"]) if found else None
 
 

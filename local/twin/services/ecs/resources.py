@@ -203,8 +203,9 @@ class Service(Resource):
                 ecs.delete_service(cluster=model.get("Cluster"), service=model["ServiceArn"], force=True)
                 return waiting(model, asked=True)
             seen = ecs.describe_services(cluster=model.get("Cluster"), services=[model["ServiceArn"]])["services"]
-            seen = []
-        return waiting(model, asked=True) if seen and seen[0]["status"] == "DRAINING" else done({})
+            if seen and seen[0]["status"] == "DRAINING":
+                return waiting(model, asked=True)
+        return done({})
 
     def read(self, request: Request) -> Progress:
         """What the API says of it."""

@@ -180,8 +180,8 @@ class ReplicationGroup(Resource):
         with unless_gone():
             if _describe(cache, model)["Status"] != "deleting":
                 cache.delete_replication_group(ReplicationGroupId=model["ReplicationGroupId"])
-            return done({})
-        return waiting(model)
+            return waiting(model)
+        return done({})
 
     def read(self, request: Request) -> Progress:
         """What the API says of it."""

@@ -94,8 +94,8 @@ class DBInstance(Resource):
                 rds.describe_db_instances(DBInstanceIdentifier=model["DBInstanceIdentifier"])
             else:
                 rds.delete_db_instance(DBInstanceIdentifier=model["DBInstanceIdentifier"], SkipFinalSnapshot=True)
-            return done({})
-        return waiting(model, asked=True)
+            return waiting(model, asked=True)
+        return done({})
 
     def read(self, request: Request) -> Progress:
         """What the API says of it."""
