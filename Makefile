@@ -43,6 +43,7 @@ check: ## lint, types, import rules
 test: check ## all checks
 	@.venv/bin/python -m pytest tests/production tests/unit
 	@local/.venv/bin/python -m pytest tests/twin
+	@bin/browser
 	@bin/with-twin .venv/bin/python -m pytest tests/integration tests/browser
 
 .PHONY: integration-test bench

@@ -43,6 +43,21 @@ class Stage:
         found = self.client("cloudformation").describe_stacks(StackName=f"duet-{self.name}-{part}")["Stacks"][0]
         return {one["OutputKey"]: one["OutputValue"] for one in found["Outputs"]}
 
+    def environment(self, **more: str) -> dict[str, str]:
+        """What a command line of AWS runs with to speak of the stage."""
+        if "endpoint_url" not in self.settings:
+            return {**os.environ, "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION, **more}
+        return {
+            "PATH": f"{REPOSITORY}/.venv/bin:{os.environ['PATH']}",
+            "HOME": str(REPOSITORY / "reports"),
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ENDPOINT_URL": self.settings["endpoint_url"],
+            "AWS_ACCESS_KEY_ID": self.settings["aws_access_key_id"],
+            "AWS_SECRET_ACCESS_KEY": self.settings["aws_secret_access_key"],
+            **more,
+        }
+
     def trust(self) -> ssl.SSLContext:
         """What a client of the app verifies its certificate by."""
         return ssl.create_default_context(cafile=str(self.authority) if self.authority else None)

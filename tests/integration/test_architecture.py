@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+import jmespath
 import pytest
 
 from tests.stage import REPOSITORY, Stage
@@ -89,21 +90,40 @@ def test_a_request_can_be_found_in_the_logs_by_its_trace(stage: Stage) -> None:
     assert json.loads(found[0])["request_id"].endswith(root)
 
 
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        ("rds describe-db-instances", "DBInstances[].DBInstanceIdentifier"),
+        ("elasticache describe-replication-groups", "ReplicationGroups[].ReplicationGroupId"),
+        ("elbv2 describe-load-balancers", "LoadBalancers[].LoadBalancerArn"),
+        ("ecr describe-repositories", "repositories[].repositoryUri"),
+        ("ecs list-clusters", "clusterArns[]"),
+    ],
+)
+def test_the_command_lines_of_aws_see_what_boto3_sees(stage: Stage, words: str, names: str) -> None:
+    service, operation = words.split()
+    client = stage.client(service)
+    seen = jmespath.search(names, getattr(client, operation.replace("-", "_"))())
+    assert seen
+    programs = ("aws", "awslocal") if "endpoint_url" in stage.settings else ("aws",)
+    for program in programs:
+        said = subprocess.run(
+            [REPOSITORY / ".venv" / "bin" / program, *words.split(), "--query", names, "--output", "json"],
+            env=stage.environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert said.returncode == 0, said.stderr
+        assert json.loads(said.stdout) == seen
+
+
 def test_the_cdks_own_diff_finds_nothing_to_change(stage: Stage) -> None:
-    environment = {
-        "PATH": f"{REPOSITORY}/.venv/bin:/usr/bin:/bin",
-        "HOME": str(REPOSITORY / "reports"),
-        "DUET_ENVIRONMENT": stage.name,
-        "AWS_REGION": "ap-northeast-2",
-        "AWS_ENDPOINT_URL": stage.settings.get("endpoint_url", ""),
-        "AWS_ACCESS_KEY_ID": stage.settings.get("aws_access_key_id", ""),
-        "AWS_SECRET_ACCESS_KEY": stage.settings.get("aws_secret_access_key", ""),
-    }
     cdk = REPOSITORY / "infra" / "node_modules" / ".bin" / "cdk"
     said = subprocess.run(
         [cdk, "diff", "--app", str(REPOSITORY / "cdk.out" / stage.name), "--all", "--fail"],
         cwd=REPOSITORY / "infra",
-        env={name: value for name, value in environment.items() if value},
+        env=stage.environment(DUET_ENVIRONMENT=stage.name),
         capture_output=True,
         text=True,
         check=False,
