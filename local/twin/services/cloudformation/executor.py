@@ -97,11 +97,27 @@ class Executor(ChangeSetModelExecutor):
         stack.set_stack_status(StackStatus(f"{prefix}ROLLBACK_IN_PROGRESS"), why)
         self._undoing, self._left = True, []
         former = {} if self._creates else self._former
-        for undo in plan(self._steps, former, _has_id, self._retained()):
+        todo = plan(self._steps, former, _has_id, self._retained())
+        for undo in todo:
             self._undo(undo)
         if self._failed is not None and self._failed[0] not in {**former, **self._standing()}:
             stack.resource_states.pop(self._failed[0], None)
         self._put_template_back()
+        self._end_roll_back(prefix, todo)
+
+    def continue_roll_back(self, todo: list[Undo]) -> None:
+        """Try again to undo what an update's rollback had left, and say how that ended."""
+        stack = self._change_set.stack
+        self._undoing, self._left = True, []
+        self.resources.update(copy.deepcopy(stack.resolved_resources))
+        for undo in todo:
+            self._undo(undo)
+        stack.resolved_resources = self._standing()
+        self._end_roll_back("UPDATE_", todo)
+
+    def _end_roll_back(self, prefix: str, todo: list[Undo]) -> None:
+        stack = self._change_set.stack
+        stack.left_to_undo = (self._change_set, [undo for undo in todo if undo.name in self._left])
         if self._left:
             text = f"The following resource(s) could not be rolled back: [{', '.join(self._left)}]. "
             stack.set_stack_status(StackStatus(f"{prefix}ROLLBACK_FAILED"), text)

@@ -7,8 +7,10 @@ from localstack.aws.api.cloudformation import ChangeSetStatus, StackStatus
 from localstack.services.cloudformation.engine.validations import ValidationError
 from localstack.services.cloudformation.stores import exports_map, get_cloudformation_store
 from localstack.services.cloudformation.v2.provider import CloudformationProviderV2, find_stack_v2
+from localstack.utils.threads import start_worker_thread
 
 from twin.services.cloudformation.checks import complaints
+from twin.services.cloudformation.executor import Executor
 from twin.services.cloudformation.references import unresolved
 from twin.services.cloudformation.registry import install, own
 
@@ -40,6 +42,25 @@ class CloudFormation(CloudformationProviderV2):
             stack.status = standing
             stack.events.pop(0)
         return answer
+
+    @handler("ContinueUpdateRollback", expand=False)  # type: ignore[untyped-decorator]
+    def continue_update_rollback(self, context: RequestContext, request: Any) -> Any:
+        """Try again what a rollback could not undo, but for ResourcesToSkip, which stay as they are.
+
+        https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ContinueUpdateRollback.html
+        """
+        name = request["StackName"]
+        stack = find_stack_v2(get_cloudformation_store(context.account_id, context.region), name)
+        if stack is None:
+            raise ValidationError(f"Stack [{name}] does not exist")
+        if stack.status != StackStatus.UPDATE_ROLLBACK_FAILED:
+            raise ValidationError(f"Stack:{stack.stack_id} is in {stack.status} state and can not continue rollback.")
+        change_set, left = stack.left_to_undo
+        skipped = set(request.get("ResourcesToSkip") or [])
+        stack.set_stack_status(StackStatus.UPDATE_ROLLBACK_IN_PROGRESS, "User Initiated")
+        todo = [undo for undo in left if undo.name not in skipped]
+        start_worker_thread(lambda *_: Executor(change_set).continue_roll_back(todo))
+        return {}
 
     @classmethod
     def _setup_change_set_model(cls, change_set: Any, *arguments: Any, **named: Any) -> None:

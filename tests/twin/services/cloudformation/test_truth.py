@@ -132,6 +132,53 @@ def test_a_failed_update_puts_everything_back(twin: Twin, stack: str) -> None:
     }
 
 
+def test_a_rollback_that_failed_is_continued(twin: Twin, stack: str) -> None:
+    subnets = {
+        f"Subnet{number}": {
+            "Type": "AWS::EC2::Subnet",
+            "Properties": {
+                "VpcId": {"Ref": "Vpc"},
+                "CidrBlock": f"10.62.{number}.0/24",
+                "AvailabilityZone": f"ap-northeast-2{'ac'[number]}",
+            },
+        }
+        for number in range(2)
+    }
+    before: Json = {
+        "Resources": {"Vpc": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.62.0.0/16"}}, **subnets}
+    }
+    deploy(twin, stack, before)
+    after = copy.deepcopy(before)
+    after["Resources"]["Protected"] = {
+        "Type": "AWS::ElasticLoadBalancingV2::LoadBalancer",
+        "Properties": {
+            "Scheme": "internal",
+            "Subnets": [{"Ref": name} for name in subnets],
+            "LoadBalancerAttributes": [{"Key": "deletion_protection.enabled", "Value": "true"}],
+        },
+    }
+    after["Resources"]["Broken"] = {**BROKEN, "DependsOn": "Protected"}
+    seen = execute(twin, stack, after, "UPDATE")
+    assert seen["StackStatus"] == "UPDATE_ROLLBACK_FAILED"
+    assert seen["StackStatusReason"] == "The following resource(s) could not be rolled back: [Protected]. "
+    cloudformation, elb = twin.client("cloudformation"), twin.client("elbv2")
+    with pytest.raises(ClientError, match="can not be updated"):
+        change_set(twin, stack, before, "UPDATE")
+    arn = resources(twin, stack)["Protected"][0]
+    elb.modify_load_balancer_attributes(
+        LoadBalancerArn=arn, Attributes=[{"Key": "deletion_protection.enabled", "Value": "false"}]
+    )
+    cloudformation.continue_update_rollback(StackName=stack)
+    eventually(
+        lambda: cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"],
+        lambda status: status == "UPDATE_ROLLBACK_COMPLETE",
+        20,
+    )
+    assert arn not in {one["LoadBalancerArn"] for one in elb.describe_load_balancers()["LoadBalancers"]}
+    with pytest.raises(ClientError, match="can not continue rollback"):
+        cloudformation.continue_update_rollback(StackName=stack)
+
+
 def test_a_change_set_on_a_rolled_back_stack_leaves_its_status(twin: Twin, stack: str) -> None:
     before = {"Resources": {"Text": parameter(f"/{stack}/text", "one")}}
     deploy(twin, stack, before)
