@@ -2,11 +2,13 @@
 
 import argparse
 import json
+import os
 import shutil
 import signal
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from twin import up
 from twin.core.errors import CoreError
@@ -31,7 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"twin: {error.strerror or error}{f': {error.filename}' if error.filename else ''}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("twin: interrupted; `bin/twin up` takes it from here", file=sys.stderr)
+        if options.run is _up:
+            print("twin: interrupted; `bin/twin up` takes it from here", file=sys.stderr)
         return 130
 
 
@@ -88,20 +91,35 @@ def _status(options: argparse.Namespace, here: World) -> int:
 
 
 def _logs(options: argparse.Namespace, here: World) -> int:
-    positions: dict[str, int] = {}
+    logs = here.state / "logs"
+    positions: dict[Path, int] = {}
     while True:
-        for path in sorted((here.state / "logs").rglob("*.log")):
-            if options.name not in path.name:
-                continue
-            with path.open(errors="replace") as file:
-                file.seek(positions.get(str(path), 0))
-                for line in file:
-                    print(f"{path.stem}: {line.rstrip()}")
-                positions[str(path)] = file.tell()
+        every = sorted(logs.rglob("*.log"))
+        chosen = [path for path in every if options.name in path.name]
+        for path in chosen:
+            lines, positions[path] = _grown(path, positions.get(path, 0), whole_lines=options.follow)
+            for line in lines:
+                print(f"{path.stem}: {line.rstrip()}")
         sys.stdout.flush()
         if not options.follow:
-            return 0
+            break
         time.sleep(0.3)
+    if chosen:
+        return 0
+    names = ", ".join(path.stem for path in every)
+    raise CoreError(f"no log's name holds {options.name}; there are {names}" if every else f"no logs in {logs}")
+
+
+def _grown(path: Path, position: int, *, whole_lines: bool) -> tuple[list[str], int]:
+    """What a log has got since `position`, and how far that goes; one that begins anew is read from its start."""
+    with path.open("rb") as file:
+        if file.seek(0, os.SEEK_END) < position:
+            position = 0
+        file.seek(position)
+        data = file.read()
+    if whole_lines:
+        data = data[: data.rfind(b"\n") + 1]
+    return data.decode(errors="replace").splitlines(), position + len(data)
 
 
 def _events(options: argparse.Namespace, here: World) -> int:

@@ -113,12 +113,23 @@ def _preflight(here: World) -> None:
 @contextlib.contextmanager
 def _step(name: str) -> Iterator[None]:
     began = time.monotonic()
+    _begin(name)
     try:
         yield
     except BaseException:
-        print(f"  ✗ {name:<12} {time.monotonic() - began:6.1f} s", flush=True)
+        print(f"{_clear()}  ✗ {name:<12} {time.monotonic() - began:6.1f} s", flush=True)
         raise
-    print(f"  ✓ {name:<12} {time.monotonic() - began:6.1f} s", flush=True)
+    print(f"{_clear()}  ✓ {name:<12} {time.monotonic() - began:6.1f} s", flush=True)
+
+
+def _clear() -> str:
+    """What takes away the line of a step at work, on a terminal."""
+    return "\x1b[2K" if sys.stdout.isatty() else ""
+
+
+def _begin(name: str, detail: str = "") -> None:
+    if sys.stdout.isatty():
+        print(f"{_clear()}  … {name:<12} {detail}", end="\r", flush=True)
 
 
 def _environment(here: World) -> dict[str, str]:
@@ -197,12 +208,12 @@ def _show(event: dict[str, object]) -> str:
     name, state, detail = str(event.get("step", "")), event.get("status"), str(event.get("detail") or "")
     seconds = float(str(event.get("seconds") or 0))
     if state in ("done", "unchanged"):
-        print(f"  ✓ {name:<12} {seconds:6.1f} s  {detail}", flush=True)
+        print(f"{_clear()}  ✓ {name:<12} {seconds:6.1f} s  {detail}", flush=True)
     elif state == "failed":
-        print(f"  ✗ {name:<12} {seconds:6.1f} s", flush=True)
+        print(f"{_clear()}  ✗ {name:<12} {seconds:6.1f} s", flush=True)
         return f"{name}: {detail}"
-    elif sys.stdout.isatty():
-        print(f"  … {name:<12} {detail}", end="\r", flush=True)
+    else:
+        _begin(name, detail)
     return ""
 
 

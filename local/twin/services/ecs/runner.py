@@ -220,9 +220,22 @@ def _start(task: Task, described: Json, one: Container, running: Running, prepar
         raise StartError(one.reason) from error
     assert process.stdout is not None
     running.processes[one.name], running.signals[one.name] = process, prepared.image.stop_signal
-    running.pumps[one.name] = Pump(process.stdout, stream.put if stream else lambda _: None)
+    running.pumps[one.name] = Pump(process.stdout, _puts(one.name, task, stream))
     with LOCK:
         one.pid, one.status = process.pid, TaskStatus.RUNNING
+
+
+def _puts(container: str, task: Task, stream: Stream | None) -> Callable[[list[tuple[int, str]]], None]:
+    """Where a container's lines go: to the twin's own logs, and to its log stream when it has one."""
+    log = world().directory("logs") / f"ecs-{container}-{task.id[:8]}.log"
+
+    def put(lines: list[tuple[int, str]]) -> None:
+        with log.open("a") as file:
+            file.writelines(f"{text}\n" for _, text in lines)
+        if stream:
+            stream.put(lines)
+
+    return put
 
 
 def _stream(task: Task, described: Json, region: str) -> Stream | None:

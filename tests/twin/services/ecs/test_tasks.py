@@ -74,6 +74,8 @@ def test_a_one_off_task_ends_with_its_exit_code_and_its_words_are_in_the_log(gro
         "Essential container in task exited",
     )
     assert ground.log(task["taskArn"]) == ["said before the end"]
+    log = ground.twin.world.state / "logs" / f"ecs-main-{task['taskArn'].rsplit('/', 1)[1][:8]}.log"
+    assert log.read_text() == "said before the end\n"
 
 
 def test_command_and_environment_can_be_overridden_for_one_run(ground: Ground) -> None:
