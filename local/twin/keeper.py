@@ -29,6 +29,8 @@ LOG = logging.getLogger(__name__)
 PIPE = "TWIN_KEEPER_PIPE"
 ORDERLY_SECONDS = 15
 REAP_SECONDS = 1.0
+# Whoever asks whether a keeper runs holds the lock for a moment.
+LOCK_SECONDS = 0.5
 PATIENCE_SECONDS = 30.0
 _PR_SET_CHILD_SUBREAPER = 36
 
@@ -126,11 +128,12 @@ def _end(pids: list[int]) -> None:
 
 def _lock(here: World) -> TextIO:
     file = (here.directory("run") / "lock").open("a+")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.seek(0)
-        raise WorldError(f"this twin already runs, kept by process {file.read().strip()}") from None
+    deadline = time.monotonic() + LOCK_SECONDS
+    while not _is_locked(file):
+        if time.monotonic() > deadline:
+            file.seek(0)
+            raise WorldError(f"this twin already runs, kept by process {file.read().strip()}")
+        time.sleep(0.02)
     file.seek(0)
     file.truncate()
     file.write(f"{os.getpid()}\n")
@@ -138,9 +141,18 @@ def _lock(here: World) -> TextIO:
     return file
 
 
+def _is_locked(file: TextIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
 def _watch_keeper(pipe: int) -> None:
     os.read(pipe, 1)  # nothing is ever written: this returns when the keeper's end closes
-    emit("main", "twin", "the keeper is gone: ending everything")
+    with contextlib.suppress(OSError):  # a full disk must not keep anything alive
+        emit("main", "twin", "the keeper is gone: ending everything")
     end_descendants()
     os._exit(1)
 

@@ -9,6 +9,18 @@ from twin.core.world import world
 _lock = threading.Lock()
 
 
+def told() -> list[dict[str, str]]:
+    """All events, oldest first; a line that a crash or a full disk has cut short is passed over."""
+    path = world().state / "events.jsonl"
+    events = []
+    for line in path.read_text(errors="replace").splitlines() if path.exists() else []:
+        try:
+            events.append(json.loads(line))
+        except ValueError:
+            continue
+    return events
+
+
 def emit(source: str, resource: str, message: str) -> None:
     """Append an event: who says it (`source`), about which `resource`, in one sentence."""
     event = {

@@ -1,0 +1,22 @@
+"""The timeline and the state directory: what a crash cuts short is no obstacle, what is private stays so."""
+
+from twin.core import timeline
+from twin.core.world import World
+
+
+def test_a_line_that_was_cut_short_is_passed_over(here: World) -> None:
+    timeline.emit("test", "first", "before")
+    with (here.state / "events.jsonl").open("a") as file:
+        file.write('{"time": "2026-\n')
+    timeline.emit("test", "second", "after")
+    assert [event["resource"] for event in timeline.told()] == ["first", "second"]
+
+
+def test_no_event_is_no_error(here: World) -> None:
+    assert timeline.told() == []
+
+
+def test_every_directory_of_the_state_is_private(here: World) -> None:
+    deepest = here.directory("tasks", "one", "app")
+    for directory in (deepest, *deepest.parents[:3]):
+        assert directory.stat().st_mode & 0o777 == 0o700, directory
