@@ -21,7 +21,7 @@ from typing import TextIO
 
 from twin.core.errors import CoreError, WorldError
 from twin.core.processes import MARK, descendants, living, spawned_here
-from twin.core.timeline import emit
+from twin.core.timeline import emit, shorten
 from twin.core.world import World, world
 from twin.runtime import command, environment
 
@@ -32,6 +32,8 @@ REAP_SECONDS = 1.0
 # Whoever asks whether a keeper runs holds the lock for a moment.
 LOCK_SECONDS = 0.5
 PATIENCE_SECONDS = 30.0
+# A log that has grown beyond this begins anew with the next life of the twin; the one before is kept.
+MOST_LOG_BYTES = 32 << 20
 _PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -48,6 +50,10 @@ def main() -> int:
         swept = sweep(here)
         if swept:
             emit("keeper", "twin", f"ended {swept} processes that an earlier life had left")
+        shorten()
+        for grown in (here.state / "logs").rglob("*.log"):
+            if grown.stat().st_size > MOST_LOG_BYTES:
+                grown.replace(grown.with_suffix(".old"))
         # Objects come back from where they are kept for good.
         shutil.rmtree(here.state / "localstack" / "tmp", ignore_errors=True)
         asked = threading.Event()

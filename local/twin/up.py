@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from twin.core.addresses import book
 from twin.core.certificates import authority
@@ -40,11 +41,11 @@ def up(here: World, *, keep: bool = False) -> int:
         began = time.monotonic()
         _preflight(here)
         with _nothing_left_running(here, keep=keep):
-            before = told()
+            since = datetime.now(UTC).isoformat(timespec="milliseconds")
             with _step("twin"):
                 start(here, START_SECONDS)
-            for event in told()[len(before) :]:
-                if event["source"] == "snapshot" and "cannot be read" in event["message"]:
+            for event in told():
+                if event["time"] >= since and event["source"] == "snapshot" and "cannot be read" in event["message"]:
                     print(
                         f"    {event['resource']} {event['message']}: all is deployed anew, on the data that is there"
                     )

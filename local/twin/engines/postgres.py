@@ -124,7 +124,7 @@ def copy(node: Node, primary: Node) -> None:
     node.data.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     # Everybody on the machine may read a command line, only its owner an environment.
     whence = psycopg.conninfo.make_conninfo(
-        **{k: v for k, v in psycopg.conninfo.conninfo_to_dict(primary.conninfo()).items() if k != "password"}
+        **{k: str(v) for k, v in psycopg.conninfo.conninfo_to_dict(primary.conninfo()).items() if k != "password"}
     )
     _tool(
         "pg_basebackup", "-D", str(node.data), "-X", "stream", "-c", "fast", "--no-sync", "-d", whence,

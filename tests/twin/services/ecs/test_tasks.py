@@ -166,6 +166,14 @@ def test_what_the_twin_does_not_do_is_refused_by_its_name(ground: Ground) -> Non
         ground.ecs.execute_command(cluster=ground.cluster, task="x", interactive=True, command="sh")
     with pytest.raises(ClientError, match="dependsOn"):
         ground.define("pass", dependsOn=[{"containerName": "other", "condition": "START"}])
+    definition = ground.define("pass")
+    with pytest.raises(ClientError, match="placementStrategy"):
+        ground.serve(definition, placementStrategy=[{"type": "random"}])
+    with pytest.raises(ClientError, match="enableExecuteCommand"):
+        ground.serve(definition, enableExecuteCommand=True)
+    override = {"name": "main", "environmentFiles": [{"value": "arn:aws:s3:::some/file.env", "type": "s3"}]}
+    with pytest.raises(ClientError, match="environmentFiles"):
+        ground.run(definition, overrides={"containerOverrides": [override]})
     with pytest.raises(ClientError, match="No Fargate configuration exists for given values: 256 CPU, 4096 memory"):
         ground.ecs.register_task_definition(
             family="x",
