@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import urllib.request
 from pathlib import Path
 
@@ -209,7 +208,6 @@ def test_a_new_version_replaces_the_old_and_a_bad_one_is_rolled_back(ground: Gro
 
 
 def test_the_command_lines_of_aws_see_the_same(ground: Ground) -> None:
-    import subprocess  # noqa: PLC0415 - used here alone
 
     name = ground.serve(ground.define(SERVER))
     ground.steady(name)
