@@ -12,6 +12,7 @@ from pathlib import Path
 
 from twin import up
 from twin.core.errors import CoreError
+from twin.core.timeline import told
 from twin.core.world import World, world
 from twin.gateway import status
 from twin.keeper_control import stop
@@ -23,7 +24,6 @@ STOP_SECONDS = 60
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command given by `arguments` (sys.argv by default) and return its exit code."""
     options = _parser().parse_args(arguments)
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `bin/twin events | head` ends quietly
     try:
         return int(options.run(options, world()))
     except CoreError as error:
@@ -90,7 +90,13 @@ def _status(options: argparse.Namespace, here: World) -> int:
     return 0 if seen["ready"] else 1
 
 
+def _end_quietly() -> None:
+    """Let `bin/twin events | head` end without a word; what changes anything must not end like that."""
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+
+
 def _logs(options: argparse.Namespace, here: World) -> int:
+    _end_quietly()
     logs = here.state / "logs"
     positions: dict[Path, int] = {}
     while True:
@@ -122,13 +128,12 @@ def _grown(path: Path, position: int, *, whole_lines: bool) -> tuple[list[str], 
     return data.decode(errors="replace").splitlines(), position + len(data)
 
 
-def _events(options: argparse.Namespace, here: World) -> int:
-    path = here.state / "events.jsonl"
-    for line in path.read_text().splitlines() if path.exists() else []:
+def _events(options: argparse.Namespace, _: World) -> int:
+    _end_quietly()
+    for event in told():
         if options.json:
-            print(line)
+            print(json.dumps(event, ensure_ascii=False))
         else:
-            event = json.loads(line)
             print(f"{event['time']}  {event['source']:<14} {event['resource']}: {event['message']}")
     return 0
 

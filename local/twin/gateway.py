@@ -5,6 +5,7 @@ import urllib.error
 import urllib.request
 from typing import Any
 
+from twin.core.errors import ProcessError
 from twin.core.world import World
 
 TIMEOUT = 10.0
@@ -46,6 +47,8 @@ def status(here: World) -> dict[str, Any]:
     try:
         with urllib.request.urlopen(f"{here.gateway_url}/_twin/status", timeout=TIMEOUT) as answer:
             seen |= json.load(answer)
+    except urllib.error.HTTPError as error:
+        raise ProcessError(f"the twin runs, but does not say how it is: HTTP {error.code} (see its logs)") from error
     except (urllib.error.URLError, OSError):
         return seen
     seen["endpoints"]["app"] = _app_url(here)

@@ -21,7 +21,7 @@ from typing import TextIO
 
 from twin.core.errors import CoreError, WorldError
 from twin.core.processes import MARK, descendants, living, spawned_here
-from twin.core.timeline import emit
+from twin.core.timeline import emit, shorten
 from twin.core.world import World, world
 from twin.runtime import command, environment
 
@@ -29,7 +29,11 @@ LOG = logging.getLogger(__name__)
 PIPE = "TWIN_KEEPER_PIPE"
 ORDERLY_SECONDS = 15
 REAP_SECONDS = 1.0
+# Whoever asks whether a keeper runs holds the lock for a moment.
+LOCK_SECONDS = 0.5
 PATIENCE_SECONDS = 30.0
+# A log that has grown beyond this begins anew with the next life of the twin; the one before is kept.
+MOST_LOG_BYTES = 32 << 20
 _PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -46,6 +50,10 @@ def main() -> int:
         swept = sweep(here)
         if swept:
             emit("keeper", "twin", f"ended {swept} processes that an earlier life had left")
+        shorten()
+        for grown in (here.state / "logs").rglob("*.log"):
+            if grown.stat().st_size > MOST_LOG_BYTES:
+                grown.replace(grown.with_suffix(".old"))
         # Objects come back from where they are kept for good.
         shutil.rmtree(here.state / "localstack" / "tmp", ignore_errors=True)
         asked = threading.Event()
@@ -126,11 +134,12 @@ def _end(pids: list[int]) -> None:
 
 def _lock(here: World) -> TextIO:
     file = (here.directory("run") / "lock").open("a+")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.seek(0)
-        raise WorldError(f"this twin already runs, kept by process {file.read().strip()}") from None
+    deadline = time.monotonic() + LOCK_SECONDS
+    while not _is_locked(file):
+        if time.monotonic() > deadline:
+            file.seek(0)
+            raise WorldError(f"this twin already runs, kept by process {file.read().strip()}")
+        time.sleep(0.02)
     file.seek(0)
     file.truncate()
     file.write(f"{os.getpid()}\n")
@@ -138,9 +147,18 @@ def _lock(here: World) -> TextIO:
     return file
 
 
+def _is_locked(file: TextIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
 def _watch_keeper(pipe: int) -> None:
     os.read(pipe, 1)  # nothing is ever written: this returns when the keeper's end closes
-    emit("main", "twin", "the keeper is gone: ending everything")
+    with contextlib.suppress(OSError):  # a full disk must not keep anything alive
+        emit("main", "twin", "the keeper is gone: ending everything")
     end_descendants()
     os._exit(1)
 

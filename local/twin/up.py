@@ -11,11 +11,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from twin.core.addresses import book
 from twin.core.certificates import authority
 from twin.core.errors import CoreError, WorldError
-from twin.core.timeline import emit
+from twin.core.timeline import emit, told
 from twin.core.world import REPOSITORY, World
 from twin.gateway import status
 from twin.keeper_control import holder, start, stop
@@ -40,11 +41,11 @@ def up(here: World, *, keep: bool = False) -> int:
         began = time.monotonic()
         _preflight(here)
         with _nothing_left_running(here, keep=keep):
-            before = _told(here)
+            since = datetime.now(UTC).isoformat(timespec="milliseconds")
             with _step("twin"):
                 start(here, START_SECONDS)
-            for event in _told(here)[len(before) :]:
-                if event["source"] == "snapshot" and "cannot be read" in event["message"]:
+            for event in told():
+                if event["time"] >= since and event["source"] == "snapshot" and "cannot be read" in event["message"]:
                     print(
                         f"    {event['resource']} {event['message']}: all is deployed anew, on the data that is there"
                     )
@@ -57,11 +58,6 @@ def up(here: World, *, keep: bool = False) -> int:
         emit("twin", "up", f"healthy after {time.monotonic() - began:.1f} s")
         print(f"\n  app  {url}\n  aws  {here.gateway_url}\n\nready after {time.monotonic() - began:.1f} s")
     return 0
-
-
-def _told(here: World) -> list[dict[str, str]]:
-    path = here.state / "events.jsonl"
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
 @contextlib.contextmanager

@@ -42,6 +42,14 @@ def test_a_twin_that_was_killed_knows_what_its_last_snapshot_says_and_every_obje
     assert running.client("s3").get_object(Bucket="kept", Key="after")["Body"].read() == b"the last snapshot"
 
 
+def test_an_object_that_cannot_be_written_down_is_not_acknowledged(running: Twin) -> None:
+    s3 = running.client("s3")
+    s3.create_bucket(Bucket="lost", CreateBucketConfiguration={"LocationConstraint": running.world.region})
+    running.world.directory("s3").joinpath("lost").write_text("where the bucket's folder would be")
+    with pytest.raises(ClientError, match=r"InternalError.*could not be written to disk"):
+        s3.put_object(Bucket="lost", Key="photo", Body=b"bytes")
+
+
 def test_a_twin_that_was_stopped_knows_everything(running: Twin) -> None:
     told = _tell(running)
     stop(running.world, timeout=60)

@@ -58,8 +58,13 @@ class World:
 
     def directory(self, *parts: str) -> Path:
         """Return the directory `parts` under the state, made if missing, private to the user."""
-        path = self.state.joinpath(*parts)
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = self.state
+        # `parents` would make those in between for everybody to read.
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.mkdir(mode=0o700, exist_ok=True)
+        for part in parts:
+            path = path / part
+            path.mkdir(mode=0o700, exist_ok=True)
         return path
 
     def wait_scaled(self, seconds: float) -> float:

@@ -9,6 +9,7 @@ memory and let the call go on. https://man7.org/linux/man-pages/man2/seccomp_uno
 import array
 import contextlib
 import ctypes
+import errno
 import fcntl
 import ipaddress
 import logging
@@ -46,10 +47,15 @@ class Place:
     outside: frozenset[int]
 
     def bound(self, address: bytes, port: int) -> tuple[bytes, int]:
-        """Where a bind to `address` and `port` really goes; port 0 stays any."""
+        """Where a bind to `address` and `port` really goes; port 0 stays any.
+
+        Raises OSError for an address outside loopback: it would be one of the machine's own.
+        """
         asked = ipaddress.IPv4Address(address)
         if asked in (_ANY, _LOCAL) or str(asked) == self.address:
             return socket.inet_aton(self.address), listening_port(port) if port else 0
+        if not asked.is_loopback:
+            raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL), str(asked))
         return address, port
 
     def connected(self, address: bytes, port: int) -> tuple[bytes, int]:
@@ -105,19 +111,23 @@ class Supervisor:
         except OSError:
             return  # the caller was killed meanwhile
         number, pid, _, call, _, _, *arguments = _REQUEST.unpack(buffer)
+        answer = _ANSWER.pack(number, 0, 0, _CONTINUE)
         try:
             self._move(pid, call in _BIND, self._places[listener], arguments)
         except OSError as error:
             LOG.warning("process %d: an address could not be moved: %s", pid, error)
+            if call in _BIND:
+                # What is not moved would listen where it says: perhaps on all of the machine's addresses.
+                answer = _ANSWER.pack(number, 0, -errno.EADDRNOTAVAIL, 0)
         with contextlib.suppress(OSError):
-            fcntl.ioctl(listener, _SEND, bytearray(_ANSWER.pack(number, 0, 0, _CONTINUE)))
+            fcntl.ioctl(listener, _SEND, bytearray(answer))
 
     def _move(self, pid: int, binds: bool, place: Place, arguments: list[int]) -> None:
         descriptor, pointer, length = arguments[0], arguments[1], arguments[2]
         memory = os.open(f"/proc/{pid}/mem", os.O_RDWR)
         try:
             name = os.pread(memory, min(length, 28), pointer)
-            moved = _moved(name, place.bound if binds else place.connected)
+            moved = _moved(name, place.bound if binds else place.connected, binds=binds)
             if moved is None:
                 return
             if moved != name:
@@ -134,8 +144,8 @@ def supervisor() -> Supervisor:
     return Supervisor()
 
 
-def _moved(name: bytes, move: Callable[[bytes, int], tuple[bytes, int]]) -> bytes | None:
-    """The socket name after `move`; None for one that is not of the Internet."""
+def _moved(name: bytes, move: Callable[[bytes, int], tuple[bytes, int]], *, binds: bool) -> bytes | None:
+    """The socket name after `move`; None for one that is not of the Internet. Raises OSError for a bind elsewhere."""
     if len(name) < 8:  # noqa: PLR2004 - family, port, IPv4 address
         return None
     family = struct.unpack_from("=H", name)[0]
@@ -150,6 +160,8 @@ def _moved(name: bytes, move: Callable[[bytes, int], tuple[bytes, int]]) -> byte
         elif asked in (b"\0" * 16, b"\0" * 15 + b"\1"):
             short = _ANY.packed
         else:
+            if binds:
+                raise OSError(errno.EADDRNOTAVAIL, "IPv6 is not done", socket.inet_ntop(family, asked))
             return name
         address, port = move(short, port)
         return name[:2] + struct.pack("!H", port) + name[4:8] + _MAPPED + address + name[24:]

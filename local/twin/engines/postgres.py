@@ -122,7 +122,14 @@ def copy(node: Node, primary: Node) -> None:
     """
     shutil.rmtree(node.data, ignore_errors=True)
     node.data.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _tool("pg_basebackup", "-D", str(node.data), "-X", "stream", "-c", "fast", "--no-sync", "-d", primary.conninfo())
+    # Everybody on the machine may read a command line, only its owner an environment.
+    whence = psycopg.conninfo.make_conninfo(
+        **{k: str(v) for k, v in psycopg.conninfo.conninfo_to_dict(primary.conninfo()).items() if k != "password"}
+    )
+    _tool(
+        "pg_basebackup", "-D", str(node.data), "-X", "stream", "-c", "fast", "--no-sync", "-d", whence,
+        password=primary.password,
+    )  # fmt: skip
     follow(node, primary)
 
 
@@ -232,13 +239,13 @@ def _write_configuration(node: Node) -> None:
     write_atomic(node.data / "pg_hba.conf", "\n".join(access) + "\n")
 
 
-def _tool(name: str, *arguments: str) -> str:
+def _tool(name: str, *arguments: str, password: str = "") -> str:
     done = subprocess.run(
         not_as_root([programs() / name, *arguments]),
         capture_output=True,
         text=True,
         check=False,
-        env=_ENVIRONMENT,
+        env={**_ENVIRONMENT, "PGPASSWORD": password} if password else _ENVIRONMENT,
         timeout=TOOL_SECONDS,
     )
     if done.returncode:

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+from xml.sax.saxutils import escape
 
 from localstack.services.plugins import SERVICE_PLUGINS
 from localstack.services.s3.models import KeyStore, S3DeleteMarker, VersionedKeyStore, s3_stores
@@ -27,7 +28,21 @@ _CHUNK = 1 << 20
 
 
 def note(_chain: Any, context: Any, response: Any) -> None:
-    """A handler of every response: write down what an S3 request has changed."""
+    """A handler of every response: write down what an S3 request has changed.
+
+    What cannot be written is not acknowledged: the caller gets S3's InternalError instead of its answer.
+    """
+    try:
+        _note(context, response)
+    except OSError as error:
+        LOG.error("an object could not be written down: %s", error)
+        text = f"The object could not be written to disk: {error.strerror or error}"
+        response.status_code = 500
+        response.set_response(f"<Error><Code>InternalError</Code><Message>{escape(text)}</Message></Error>".encode())
+        response.headers["Content-Type"] = "application/xml"
+
+
+def _note(context: Any, response: Any) -> None:
     if getattr(context, "service", None) is None or context.service.service_name != "s3" or context.operation is None:
         return
     name = context.operation.name

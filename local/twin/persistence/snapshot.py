@@ -154,7 +154,8 @@ def _write(files: dict[tuple[str, str], bytes], services: list[str]) -> Path:
     before = _snapshots()
     number = int(before[0].name.split("-")[1]) + 1 if before else 1
     unfinished = root / f"unfinished-{os.getpid()}"
-    shutil.rmtree(unfinished, ignore_errors=True)
+    for left in root.glob("unfinished-*"):  # of a full disk or a killed twin
+        shutil.rmtree(left, ignore_errors=True)
     unfinished.mkdir(mode=0o700)
     manifest: dict[str, Any] = {"versions": _versions(), "services": services, "files": []}
     for (module, attribute), data in files.items():

@@ -1,5 +1,6 @@
 """Process images and containers: built from a Dockerfile without Docker, each at an address of its own."""
 
+import socket
 import time
 import urllib.error
 import urllib.request
@@ -11,6 +12,7 @@ from twin.core.errors import ProcessError
 from twin.core.processes import Process
 from twin.core.world import World
 from twin.engines import container
+from twin.engines.addressing import Place, Supervisor
 from twin.engines.image import Image, load
 from twin.engines.image_build import build
 from twin.engines.image_stage import Build, BuildError
@@ -167,3 +169,41 @@ def test_a_line_that_cannot_be_done_is_named(make: Builder, line: str, reason: s
     with pytest.raises(BuildError, match=reason) as failure:
         make(f"FROM scratch\n{line}\n")
     assert "line 2" in str(failure.value)
+
+
+@pytest.mark.parametrize(
+    ("address", "family"), [("10.244.4.9", "AF_INET"), ("192.0.2.1", "AF_INET"), ("fe80::1", "AF_INET6")]
+)
+def test_a_container_cannot_listen_outside_loopback(
+    here: World, make: Builder, started: list[Process], address: str, family: str
+) -> None:
+    script = f"import socket; socket.socket(socket.{family}).bind(('{address}', 8080))"
+    process = container.start(
+        container.Run("outside", load(here, make()), "127.244.4.1", command=["python3", "-c", script])
+    )
+    started.append(process)
+    assert process.stdout is not None
+    assert "Cannot assign requested address" in process.stdout.read().decode()
+
+
+def test_a_bind_outside_loopback_is_refused_before_the_kernel_is_asked() -> None:
+    with pytest.raises(OSError, match="Cannot assign requested address"):
+        Place("127.244.4.1", frozenset()).bound(socket.inet_aton("192.0.2.1"), 8080)
+
+
+def test_a_bind_that_cannot_be_moved_does_not_happen(
+    here: World, make: Builder, started: list[Process], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_arguments: object) -> None:
+        raise OSError("its memory cannot be read")
+
+    monkeypatch.setattr(Supervisor, "_move", broken)
+    script = "import socket; s = socket.socket(); s.bind(('0.0.0.0', 8099)); print('listens')"
+    process = container.start(
+        container.Run("unmoved", load(here, make()), "127.244.4.2", command=["python3", "-c", script])
+    )
+    started.append(process)
+    assert process.stdout is not None
+    said = process.stdout.read().decode()
+    assert "Cannot assign requested address" in said
+    assert "listens" not in said

@@ -1,9 +1,11 @@
 """PostgreSQL for real: a primary, its synchronous standby, TLS only, data that stays."""
 
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -112,3 +114,20 @@ def _eventually(see: Callable[[], object], wanted: object, seconds: float = 10) 
     while (seen := see()) != wanted:
         assert time.monotonic() < deadline, f"wanted {wanted}, last saw {seen}"
         time.sleep(0.05)
+
+
+def test_no_password_is_on_a_command_line(node: Callable[..., Node], monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[list[str]] = []
+    ran = subprocess.run
+
+    def watch(command: list[str], **more: Any) -> Any:
+        seen.append(command)
+        return ran(command, **more)
+
+    primary, standby = node("node-a", PRIMARY), node("node-b", STANDBY)
+    postgres.create(primary)
+    postgres.start(primary)
+    monkeypatch.setattr(subprocess, "run", watch)
+    postgres.copy(standby, primary)
+    assert seen
+    assert not any(primary.password in part for command in seen for part in command)

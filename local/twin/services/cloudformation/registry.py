@@ -27,7 +27,6 @@ MODULES = (
     "twin.services.secretsmanager.resources",
     "twin.services.secretsmanager.secret",
 )
-# What core has and does well enough to be relied upon; its other types would be accepted and do little.
 _own: dict[str, type[Resource]] = {}
 
 

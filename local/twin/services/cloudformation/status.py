@@ -17,6 +17,7 @@ def _stacks() -> list[dict[str, str]]:
     module = sys.modules.get("localstack.services.cloudformation.stores")
     if module is None:
         return []
-    stacks = [stack for _, _, store in module.cloudformation_stores.iter_stores() for stack in store.stacks_v2.values()]
+    stores = [store for _, _, store in list(module.cloudformation_stores.iter_stores())]
+    stacks = [stack for store in stores for stack in list(store.stacks_v2.values())]
     shown = [{"name": str(stack.stack_name), "status": str(stack.status)} for stack in stacks]
     return [stack for stack in shown if stack["status"] not in _GONE]

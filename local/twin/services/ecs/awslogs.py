@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO
 
 from botocore.exceptions import ClientError
@@ -22,6 +23,7 @@ LOG = logging.getLogger(__name__)
 FLUSH_SECONDS = 0.5
 MOST_EVENTS = 1000
 LONGEST_EVENT = 256 * 1024 - 26
+MOST_BYTES = 4 << 20
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,23 @@ class Stream:
                 )
         except ClientError as error:
             LOG.warning("log stream %s: %s", self.name, error)
+
+
+class File:
+    """What `bin/twin logs` shows of a container: its last lines, at most two files of MOST_BYTES."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def put(self, lines: list[tuple[int, str]]) -> None:
+        """Append the lines; a full disk loses them, and nothing else."""
+        try:
+            if self._path.exists() and self._path.stat().st_size > MOST_BYTES:
+                self._path.replace(self._path.with_suffix(".old"))
+            with self._path.open("a") as file:
+                file.writelines(f"{text}\n" for _, text in lines)
+        except OSError as error:
+            LOG.warning("%s: %s", self._path, error)
 
 
 class Pump:

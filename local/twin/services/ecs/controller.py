@@ -1,6 +1,7 @@
 """Keeps services and tasks as they are wanted: observe, decide, act, four times a second and whenever woken."""
 
 import logging
+import shutil
 import time
 import uuid
 
@@ -25,7 +26,7 @@ from twin.services.ecs.models import (
 )
 from twin.services.ecs.observe import see
 from twin.services.ecs.placement import subnets_by_zone
-from twin.services.ecs.runner import Running, finish, launch, observe, stop_containers
+from twin.services.ecs.runner import Running, finish, launch, log_file, observe, stop_containers
 from twin.services.ecs.targets import Targets
 
 LOG = logging.getLogger(__name__)
@@ -42,6 +43,7 @@ _running: dict[str, Running] = {}
 
 def start() -> None:
     """Take what the store wants as the aim; what ran in an earlier life of the twin has ended with it."""
+    shutil.rmtree(world().state / "tasks", ignore_errors=True)
     with LOCK:
         for task in store(world().region).tasks.values():
             if task.status is not TaskStatus.STOPPED:
@@ -224,6 +226,10 @@ def _forget(kept: EcsStore) -> None:
                 _running.pop(arn, None)
                 if (task.stopped_at or 0) < horizon:
                     del kept.tasks[arn]
+                    for one in task.containers:
+                        log = log_file(task, one.name)
+                        log.unlink(missing_ok=True)
+                        log.with_suffix(".old").unlink(missing_ok=True)
 
 
 def say(service: Service, sentence: str) -> None:
@@ -303,13 +309,20 @@ def _shown(service: Service, kept: EcsStore) -> dict[str, object]:
                 "port": ports[0] if ports else None,
                 "pid": next((one.pid for one in task.containers if one.pid), None),
                 "status": task.status.value,
-                "health": "HEALTHY" if task.was_healthy and task.desired is TaskStatus.RUNNING else "UNKNOWN",
+                "health": _health(task),
                 "image": task.containers[0].image_digest,
                 "started_at": task.started_at,
             }
             for task in tasks
         ],
     }
+
+
+def _health(task: Task) -> str:
+    """The balancer's word, or where there is none that it has run for a while, as last seen."""
+    if task.desired is not TaskStatus.RUNNING or not (task.healthy or task.was_healthy):
+        return "UNKNOWN"
+    return "HEALTHY" if task.healthy else "UNHEALTHY"
 
 
 _loop = Loop("ecs", _cycle, CYCLE_SECONDS)

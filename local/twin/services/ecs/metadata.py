@@ -14,7 +14,7 @@ from werkzeug import Request, Response
 
 from twin.core.world import world
 from twin.services.common.api import client
-from twin.services.ecs.models import LOCK, Container, Definition, Task, store
+from twin.services.ecs.models import LOCK, Container, Definition, Task, TaskStatus, store
 
 CREDENTIAL_SECONDS = 3600
 
@@ -32,7 +32,7 @@ def _credentials(request: Request, *_: object, task: str, **_more: object) -> Re
     """Credentials of the task's role, to the task alone: it carries the token that only it was given."""
     found = _find(task)
     given = request.headers.get("Authorization", "")
-    if found is None or not hmac.compare_digest(given, found[0].token):
+    if found is None or not _is_its(found[0], given):
         return _json({"code": "AccessDenied", "message": "credentials are given to the task alone"}, 403)
     role = found[0].overrides.get("taskRoleArn") or found[1].registered.get("taskRoleArn")
     if not role:
@@ -53,6 +53,12 @@ def _credentials(request: Request, *_: object, task: str, **_more: object) -> Re
             "Expiration": made["Expiration"].astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         }
     )
+
+
+def _is_its(task: Task, given: str) -> bool:
+    """Whether the token is the task's; one that has not been given its token yet, or has ended, has none."""
+    ended = task.status is TaskStatus.STOPPED
+    return bool(task.token) and not ended and hmac.compare_digest(given.encode(), task.token.encode())
 
 
 def _metadata(_request: Request, *_: object, task: str, container: str) -> Response:

@@ -99,7 +99,7 @@ class Container:
 @dataclass
 class Task:
     """A task. ip: its address in the emulated network; deployment: that of its service, empty for a standalone task;
-    counted: as a failure of its deployment."""
+    healthy: as last seen, was_healthy: ever; counted: as a failure of its deployment."""
 
     arn: str
     cluster: str
@@ -122,6 +122,7 @@ class Task:
     status: TaskStatus = TaskStatus.PROVISIONING
     desired: TaskStatus = TaskStatus.RUNNING
     was_healthy: bool = False
+    healthy: bool = False
     counted: bool = False
     stop_code: StopCode | None = None
     stopped_reason: str = ""

@@ -47,6 +47,7 @@ def _task(task: Task, health: dict[str, Any] | None, service: Service, now: floa
         healthy = running and seen.get("State") == "healthy"
         unhealthy = running and seen.get("State") == "unhealthy" and (task.was_healthy or since >= grace)
         reason = f"target-group {seen.get('TargetGroupArn')}) due to ({seen.get('Reason')}: {seen.get('Description')}"
+    task.healthy = healthy
     if healthy and not task.was_healthy:
         task.was_healthy = True
         # A task that comes up well forgives those that did not.

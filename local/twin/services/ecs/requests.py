@@ -17,7 +17,7 @@ SERVICE_DONE = {
     "cluster", "serviceName", "taskDefinition", "loadBalancers", "desiredCount", "launchType", "clientToken",
     "capacityProviderStrategy", "platformVersion", "deploymentConfiguration", "networkConfiguration",
     "healthCheckGracePeriodSeconds", "schedulingStrategy", "deploymentController", "tags", "enableECSManagedTags",
-    "propagateTags", "availabilityZoneRebalancing", "enableExecuteCommand", "placementConstraints", "placementStrategy",
+    "propagateTags", "availabilityZoneRebalancing",
 }  # fmt: skip
 UPDATE_DONE = (SERVICE_DONE | {"service", "forceNewDeployment"}) - {"tags", "schedulingStrategy", "clientToken"}
 TASK_DONE = {
@@ -26,6 +26,8 @@ TASK_DONE = {
     "referenceId",
 }  # fmt: skip
 OVERRIDES_DONE = {"containerOverrides", "taskRoleArn", "executionRoleArn"}
+# Sizes are recorded, as those of a task definition are.
+CONTAINER_OVERRIDES_DONE = {"name", "command", "environment", "cpu", "memory", "memoryReservation"}
 # What a deployment carries: changed, it is a new deployment.
 DEPLOYED = ("networkConfiguration", "capacityProviderStrategy", "launchType", "platformVersion", "loadBalancers")
 KEPT = (*DEPLOYED, "deploymentConfiguration", "healthCheckGracePeriodSeconds", "deploymentController",
@@ -63,7 +65,7 @@ def definition(kept: EcsStore, registered: Json, its_tags: dict[str, str], regio
 
 def new_service(kept: EcsStore, request: Json, region: str) -> Service:
     """Put a service into the store; raises what AWS raises for a request that is not well."""
-    only("ecs", "CreateService", request, SERVICE_DONE)
+    only("ecs", "CreateService", _asked(request), SERVICE_DONE)
     cluster = lookup.cluster(kept, request.get("cluster"))
     standing = lookup.service_or_none(kept, cluster, request["serviceName"])
     if standing is not None and standing.status != "INACTIVE":
@@ -91,7 +93,7 @@ def new_service(kept: EcsStore, request: Json, region: str) -> Service:
 
 def change_service(kept: EcsStore, service: Service, request: Json, region: str) -> None:
     """Change the wishes of a service; what a deployment carries begins a new one."""
-    only("ecs", "UpdateService", request, UPDATE_DONE)
+    only("ecs", "UpdateService", _asked(request), UPDATE_DONE)
     changed = {name: request[name] for name in KEPT if request.get(name) is not None}
     if "deploymentConfiguration" in changed:
         changed["deploymentConfiguration"] = _deployment_configuration(changed["deploymentConfiguration"])
@@ -115,7 +117,7 @@ def change_service(kept: EcsStore, service: Service, request: Json, region: str)
 
 def new_tasks(kept: EcsStore, request: Json, region: str) -> list[Task]:
     """Put standalone tasks into the store."""
-    only("ecs", "RunTask", request, TASK_DONE)
+    only("ecs", "RunTask", _asked(request), TASK_DONE)
     only("ecs", "RunTask, overrides", request.get("overrides") or {}, OVERRIDES_DONE)
     count = int(request.get("count") or 1)
     if not 1 <= count <= MOST_TASKS:
@@ -124,6 +126,7 @@ def new_tasks(kept: EcsStore, request: Json, region: str) -> list[Task]:
     known = lookup.definition(kept, request["taskDefinition"])
     names = {one["name"] for one in known.containers}
     for override in (request.get("overrides") or {}).get("containerOverrides") or []:
+        only("ecs", "RunTask, containerOverrides", override, CONTAINER_OVERRIDES_DONE)
         if override.get("name") not in names:
             raise invalid(
                 f"Override for container named {override.get('name')} is not a container in the TaskDefinition."
@@ -139,6 +142,11 @@ def new_tasks(kept: EcsStore, request: Json, region: str) -> list[Task]:
         task.tags = tags(request)
         made.append(task)
     return made
+
+
+def _asked(request: Json) -> Json:
+    """The request without what asks for nothing."""
+    return {name: value for name, value in request.items() if (name, value) != ("enableExecuteCommand", False)}
 
 
 def _deployment_configuration(given: Json) -> Json:

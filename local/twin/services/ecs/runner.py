@@ -3,11 +3,13 @@
 import contextlib
 import json
 import secrets as randomness
+import shutil
 import subprocess
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -21,7 +23,7 @@ from twin.core.world import world
 from twin.engines import container as engine
 from twin.engines.image import Image, load
 from twin.services.common.api import client
-from twin.services.ecs.awslogs import Pump, Stream
+from twin.services.ecs.awslogs import File, Pump, Stream
 from twin.services.ecs.definitions import stop_timeout
 from twin.services.ecs.models import LOCK, Container, Definition, StopCode, Task, TaskStatus
 from twin.services.ecs.secrets import SecretError, resolve
@@ -103,6 +105,8 @@ def finish(task: Task, definition: Definition, running: Running, deregister: Cal
     stop_containers(task, running, waits)
     _become(task, TaskStatus.DEPROVISIONING)
     book().release(task.id)
+    # What a container wrote goes with it, as on Fargate.
+    shutil.rmtree(world().state / "tasks" / task.id, ignore_errors=True)
     task.stopped_at = time.time()
     _become(task, TaskStatus.STOPPED)
     running.stopped.set()
@@ -227,15 +231,19 @@ def _start(task: Task, described: Json, one: Container, running: Running, prepar
 
 def _puts(container: str, task: Task, stream: Stream | None) -> Callable[[list[tuple[int, str]]], None]:
     """Where a container's lines go: to the twin's own logs, and to its log stream when it has one."""
-    log = world().directory("logs") / f"ecs-{container}-{task.id[:8]}.log"
+    file = File(log_file(task, container))
 
     def put(lines: list[tuple[int, str]]) -> None:
-        with log.open("a") as file:
-            file.writelines(f"{text}\n" for _, text in lines)
+        file.put(lines)
         if stream:
             stream.put(lines)
 
     return put
+
+
+def log_file(task: Task, container: str) -> Path:
+    """Where `bin/twin logs` finds what the container prints; removed when the task is forgotten."""
+    return world().directory("logs") / f"ecs-{container}-{task.id[:8]}.log"
 
 
 def _stream(task: Task, described: Json, region: str) -> Stream | None:

@@ -67,10 +67,10 @@ def deliver(balancer: LoadBalancer, address: str, files: Iterable[Path], known: 
     groups = {group.cluster: group.arn for group in known.groups.values()}
     read = sorted(files)
     lines = [
-        line(json.loads(text), balancer.full_name, groups)
+        line(request, balancer.full_name, groups)
         for path in read
         for text in path.read_text(errors="replace").splitlines()
-        if text.endswith("}")
+        if (request := _request(text)) is not None
     ]
     if lines:
         bucket = balancer.attributes["access_logs.s3.bucket"]
@@ -84,6 +84,14 @@ def deliver(balancer: LoadBalancer, address: str, files: Iterable[Path], known: 
     for path in read:
         path.unlink(missing_ok=True)
     return f"{len(lines)} requests of {address} are in the access log" if lines else None
+
+
+def _request(text: str) -> Any:
+    """What a node wrote of a request; None for a line that a node which was killed has left unfinished."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
 
 
 def _root(attributes: Mapping[str, str]) -> str:

@@ -48,14 +48,16 @@ BALANCER: Mapping[str, Attribute] = {
     "health_check_logs.s3.prefix": Attribute("", _ANY),
     "idle_timeout.timeout_seconds": Attribute("60", _number(1, 4000)),
     "load_balancing.cross_zone.enabled": Attribute("true", _one_of("true")),
-    "routing.http.desync_mitigation_mode": Attribute("defensive", _one_of("monitor", "defensive", "strictest")),
+    "routing.http.desync_mitigation_mode": Attribute(
+        "defensive", _one_of("monitor", "defensive", "strictest"), _one_of("defensive")
+    ),
     "routing.http.drop_invalid_header_fields.enabled": Attribute("false", _FLAG),
     "routing.http.preserve_host_header.enabled": Attribute("false", _FLAG),
     "routing.http.x_amzn_tls_version_and_cipher_suite.enabled": Attribute("false", _FLAG),
     "routing.http.xff_client_port.enabled": Attribute("false", _FLAG),
     "routing.http.xff_header_processing.mode": Attribute("append", _one_of("append", "preserve", "remove")),
     "routing.http2.enabled": Attribute("true", _FLAG),
-    "waf.fail_open.enabled": Attribute("false", _FLAG),
+    "waf.fail_open.enabled": Attribute("false", _FLAG, _OFF),
     "zonal_shift.config.enabled": Attribute("false", _FLAG, _OFF),
 }
 

@@ -3,11 +3,14 @@
 import json
 import os
 import signal
+import subprocess
 import urllib.request
 from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
+from twin.services.ecs.metadata import _is_its
+from twin.services.ecs.models import Task, TaskStatus
 
 from tests.twin.services.ecs.conftest import ZONES, Ground
 from tests.twin.support import eventually
@@ -76,6 +79,7 @@ def test_a_one_off_task_ends_with_its_exit_code_and_its_words_are_in_the_log(gro
     assert ground.log(task["taskArn"]) == ["said before the end"]
     log = ground.twin.world.state / "logs" / f"ecs-main-{task['taskArn'].rsplit('/', 1)[1][:8]}.log"
     assert log.read_text() == "said before the end\n"
+    assert not (ground.twin.world.state / "tasks" / task["taskArn"].rsplit("/", 1)[1]).exists()
 
 
 def test_command_and_environment_can_be_overridden_for_one_run(ground: Ground) -> None:
@@ -146,11 +150,29 @@ except urllib.error.HTTPError as error:
     assert ground.log(task["taskArn"]) == ["main", ground.roles["task"], "403"]
 
 
+def test_a_task_without_a_token_gives_nobody_credentials() -> None:
+    task = Task("a/b/c", "", "", "", "", "", "", "", [], [], 0.0)
+    assert not _is_its(task, "")
+    task.token = "known"
+    assert _is_its(task, "known")
+    assert not _is_its(task, "schlüssel")
+    task.status = TaskStatus.STOPPED
+    assert not _is_its(task, "known")
+
+
 def test_what_the_twin_does_not_do_is_refused_by_its_name(ground: Ground) -> None:
     with pytest.raises(ClientError, match="ecs:ExecuteCommand"):
         ground.ecs.execute_command(cluster=ground.cluster, task="x", interactive=True, command="sh")
     with pytest.raises(ClientError, match="dependsOn"):
         ground.define("pass", dependsOn=[{"containerName": "other", "condition": "START"}])
+    definition = ground.define("pass")
+    with pytest.raises(ClientError, match="placementStrategy"):
+        ground.serve(definition, placementStrategy=[{"type": "random"}])
+    with pytest.raises(ClientError, match="enableExecuteCommand"):
+        ground.serve(definition, enableExecuteCommand=True)
+    override = {"name": "main", "environmentFiles": [{"value": "arn:aws:s3:::some/file.env", "type": "s3"}]}
+    with pytest.raises(ClientError, match="environmentFiles"):
+        ground.run(definition, overrides={"containerOverrides": [override]})
     with pytest.raises(ClientError, match="No Fargate configuration exists for given values: 256 CPU, 4096 memory"):
         ground.ecs.register_task_definition(
             family="x",
@@ -186,7 +208,6 @@ def test_a_new_version_replaces_the_old_and_a_bad_one_is_rolled_back(ground: Gro
 
 
 def test_the_command_lines_of_aws_see_the_same(ground: Ground) -> None:
-    import subprocess  # noqa: PLC0415 - used here alone
 
     name = ground.serve(ground.define(SERVER))
     ground.steady(name)
