@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 LOG = logging.getLogger(__name__)
 
@@ -50,6 +50,20 @@ class Loop:
                 if sentence:
                     LOG.info("%s: %s", self.name, sentence)
             self._woken.wait(self._interval)
+
+
+def tend_each[T](items: Iterable[T], tend: Callable[[T], str | None]) -> list[str]:
+    """Tend every item and return what was said; one that raises is logged, and does not keep the others waiting."""
+    said = []
+    for item in items:
+        try:
+            sentence = tend(item)
+        except Exception:
+            LOG.exception("%s could not be tended", getattr(item, "arn", type(item).__name__))
+            continue
+        if sentence:
+            said.append(sentence)
+    return said
 
 
 class Slot:

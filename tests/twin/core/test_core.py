@@ -16,7 +16,7 @@ from twin.core.addresses import AddressBook, loopback
 from twin.core.atomic import write_atomic
 from twin.core.certificates import authority
 from twin.core.errors import AddressError, ProcessError, WorldError
-from twin.core.loop import Loop, Slot
+from twin.core.loop import Loop, Slot, tend_each
 from twin.core.once import Once
 from twin.core.processes import descendants, kill_data_directory, spawn
 from twin.core.world import World
@@ -207,3 +207,10 @@ def test_what_is_made_once_is_made_once_however_many_ask_at_the_same_time() -> N
     with ThreadPoolExecutor(8) as pool:
         seen = set(map(id, pool.map(lambda _: slow(), range(8))))
     assert len(seen) == len(made) == 1
+
+
+def test_one_that_cannot_be_tended_does_not_keep_the_others_waiting() -> None:
+    def tend(number: int) -> str | None:
+        return None if number == 1 else f"{6 // number}"
+
+    assert tend_each([0, 1, 2, 3], tend) == ["3", "2"]

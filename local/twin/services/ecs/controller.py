@@ -6,7 +6,7 @@ import time
 import uuid
 
 from twin.core.addresses import book, loopback
-from twin.core.loop import Loop, Slot
+from twin.core.loop import Loop, Slot, tend_each
 from twin.core.status import register
 from twin.core.timeline import emit
 from twin.core.world import world
@@ -89,9 +89,8 @@ def _cycle() -> str | None:
     kept = store(region)
     with LOCK:
         tasks, services = list(kept.tasks.values()), list(kept.services.values())
-    for task in tasks:
-        _tend(task, kept, region)
-    said = [sentence for service in services if (sentence := _serve(service, kept, region))]
+    tend_each(tasks, lambda task: _tend(task, kept, region))
+    said = tend_each(services, lambda service: _serve(service, kept, region))
     _forget(kept)
     return "; ".join(said) or None
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from twin.core.addresses import book, loopback
 from twin.core.certificates import authority
@@ -83,7 +83,7 @@ def launch(task: Task, definition: Definition, running: Running, register: Calla
         emit("ecs", task.id, f"running in {task.zone}")
     except StartError as error:
         task.stop(StopCode.FAILED_TO_START, str(error))
-    except (ClientError, CoreError, OSError) as error:
+    except (ClientError, BotoCoreError, CoreError, OSError) as error:
         task.stop(StopCode.FAILED_TO_START, f"ResourceInitializationError: {error}")
 
 
@@ -175,6 +175,9 @@ def _pull(one: Container, region: str) -> Image:
         return load(world(), str(json.loads(found["imageManifest"])["config"]["digest"]))
     except CoreError as error:
         raise StartError(f"CannotPullContainerError: {error}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        text = f"CannotPullContainerError: {one.image}: its manifest is not of a single image: {error!r}"
+        raise StartError(text) from error
 
 
 def _environment(task: Task, described: Json, region: str) -> dict[str, str]:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from twin.core.addresses import loopback
-from twin.core.loop import Loop, Slot
+from twin.core.loop import Loop, Slot, tend_each
 from twin.core.status import register
 from twin.core.timeline import emit
 from twin.engines import valkey
@@ -52,7 +52,7 @@ class Controller:
         list(self._asking.map(Running.ask, list(self._running.values())))
         if self._endpoints.keep():
             emit("elasticache", "endpoints", "the endpoints' Envoy had ended and runs again")
-        said = [sentence for group, values in wanted for sentence in self._tend(group, values)]
+        said = tend_each(wanted, lambda one: "; ".join(self._tend(*one)))
         self._end_strangers({group.id for group, _ in wanted})
         return "; ".join(said) or None
 

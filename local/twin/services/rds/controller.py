@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import psycopg
 
 from twin.core.addresses import book
-from twin.core.loop import Loop, Slot
+from twin.core.loop import Loop, Slot, tend_each
 from twin.core.status import register
 from twin.core.timeline import emit
 from twin.engines import postgres
@@ -57,7 +57,7 @@ class Controller:
     def cycle(self) -> str | None:
         """One round over all instances."""
         instances = all_instances()
-        said = [sentence for instance in instances if (sentence := self._tend(instance))]
+        said = tend_each(instances, self._tend)
         if instances:
             front().keep()
         return "; ".join(said) or None
