@@ -9,6 +9,8 @@ from twin.core.errors import ProcessError
 from twin.core.world import World
 
 TIMEOUT = 10.0
+# A stack whose update was rolled back is what it was before, and well; one whose creation was rolled back is nothing.
+STANDING = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE"}
 EMPTY: dict[str, Any] = {
     "load_balancers": [],
     "services": [],
@@ -69,7 +71,7 @@ def _is_served(targets: list[dict[str, Any]]) -> bool:
 
 def _is_well(seen: dict[str, Any]) -> list[bool]:
     return [
-        *(stack["status"].endswith("_COMPLETE") and "ROLLBACK" not in stack["status"] for stack in seen["stacks"]),
+        *(stack["status"] in STANDING for stack in seen["stacks"]),
         *(service["running"] >= service["desired"] for service in seen["services"]),
         *(database["status"] == "available" for database in seen["databases"]),
         *(cache["status"] == "available" for cache in seen["caches"]),
