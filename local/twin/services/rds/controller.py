@@ -263,7 +263,8 @@ def _shown(instance: Instance) -> dict[str, object]:
             "pid": running.pid(name),
             "address": running.address(name),
             "port": port,
-            "sync_state": sync.get(running.node_name(name)),
+            # The primary may not have noticed yet that the other node has died.
+            "sync_state": sync.get(running.node_name(name)) if running.pid(name) else None,
         }
         for name in (record.primary, record.other)
         if name == record.primary or seen.standby.built
