@@ -42,7 +42,7 @@ def run_all(tasks: list[Task], *, interrupt: Callable[[], None]) -> None:
         try:
             while work.start(pool):
                 work.collect()
-        except BaseException:
+        except BaseException:  # raised on; those that still wait must be told first
             interrupt()
             raise
     if work.failure is not None:

@@ -65,7 +65,7 @@ def _nothing_left_running(here: World, *, keep: bool) -> Iterator[None]:
     ran_before = holder(here) is not None
     try:
         yield
-    except BaseException:
+    except BaseException:  # raised on; Ctrl-C too must leave nothing running
         if not ran_before and not keep and stop(here, STOP_SECONDS):
             print("  the twin was stopped again; its data stays (`bin/twin up --keep` leaves it running)", flush=True)
         raise
@@ -112,7 +112,7 @@ def _step(name: str) -> Iterator[None]:
     _begin(name)
     try:
         yield
-    except BaseException:
+    except BaseException:  # raised on, after the step is told as failed
         print(f"{_clear()}  ✗ {name:<12} {time.monotonic() - began:6.1f} s", flush=True)
         raise
     print(f"{_clear()}  ✓ {name:<12} {time.monotonic() - began:6.1f} s", flush=True)
@@ -181,7 +181,7 @@ def _deploy(here: World) -> str:
                 url = event.get("url") or url
                 failure = _show(event) or failure
             code = deployer.wait()
-        except BaseException:
+        except BaseException:  # raised on; the deployer must not go on alone
             deployer.terminate()
             deployer.wait()
             raise

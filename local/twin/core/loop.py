@@ -44,7 +44,7 @@ class Loop:
             self._woken.clear()
             try:
                 sentence = self._cycle()
-            except Exception:
+            except Exception:  # the edge of the loop: what it sees next may have healed
                 LOG.exception("%s: a cycle failed", self.name)
             else:
                 if sentence:
@@ -58,7 +58,7 @@ def tend_each[T](items: Iterable[T], tend: Callable[[T], str | None]) -> list[st
     for item in items:
         try:
             sentence = tend(item)
-        except Exception:
+        except Exception:  # the others must not wait for this one
             LOG.exception("%s could not be tended", getattr(item, "arn", type(item).__name__))
             continue
         if sentence:
