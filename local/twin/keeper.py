@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TextIO
 
 from twin.core.errors import CoreError, WorldError
-from twin.core.processes import MARK, descendants, living, spawned_here
+from twin.core.processes import MARK, descendants, living, spawn_no_more, spawned_here
 from twin.core.timeline import emit, shorten
 from twin.core.world import World, world
 from twin.runtime import command, environment
@@ -157,6 +157,7 @@ def _is_locked(file: TextIO) -> bool:
 
 def _watch_keeper(pipe: int) -> None:
     os.read(pipe, 1)  # nothing is ever written: this returns when the keeper's end closes
+    spawn_no_more()
     with contextlib.suppress(OSError):  # a full disk must not keep anything alive
         emit("main", "twin", "the keeper is gone: ending everything")
     end_descendants()

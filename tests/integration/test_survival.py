@@ -143,7 +143,7 @@ def _all_ended(pids: list[int], places: list[str]) -> None:
         lambda: not [pid for pid in pids if lives(pid)] and not [p for p in places if _answers(p)],
         "processes or ports are left",
         ENDED_SECONDS,
-        lambda: [(pid, program(pid)) for pid in pids if lives(pid)],
+        lambda: [(pid, program(pid)) for pid in pids if lives(pid)] + [place for place in places if _answers(place)],
     )
 
 

@@ -1,19 +1,39 @@
 """Nothing outlives the twin: not when the keeper is killed, not when the main process is."""
 
+import contextlib
 import os
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from twin.core.errors import ProcessError
+from twin.core.processes import MARK, living
 from twin.core.world import World
+from twin.keeper import PIPE
 from twin.keeper_control import holder, start, stop
 
 ESCAPEE = "import os,time\nif os.fork(): os._exit(0)\nos.setsid()\nif os.fork(): os._exit(0)\ntime.sleep(120)"
+
+
+# A main process whose controller starts its engine anew the moment it is dead.
+RESTLESS = """
+import sys, threading
+from pathlib import Path
+from twin.core.processes import spawn
+from twin.keeper import guard
+
+def keep_running():
+    while True:
+        spawn("engine", [sys.executable, "-S", "-c", "import time; time.sleep(60)"], env={}).wait()
+
+for _ in range(8):
+    threading.Thread(target=keep_running).start()
+guard()
+"""
 
 
 @pytest.fixture
@@ -53,6 +73,21 @@ def test_a_grandchild_that_left_its_session_ends_too(here: World, tmp_path: Path
         time.sleep(0.05)
     keeper.wait(15)
     assert not any(_lives(pid) for pid in found)
+
+
+def test_what_is_started_anew_while_everything_ends_does_not_live_on(here: World) -> None:
+    for _ in range(5):
+        reading, writing = os.pipe()
+        main = subprocess.Popen(
+            [str(_python()), "-c", RESTLESS],
+            env=_environment(here) | {PIPE: str(reading)},
+            pass_fds=[reading],
+        )
+        os.close(reading)
+        _await(lambda: len(_marked(here)) >= 8, "the engines never started", seconds=20)
+        os.close(writing)
+        assert main.wait(15) == 1
+        _await(lambda: not _marked(here), "engines live on", seconds=1)
 
 
 def test_a_second_keeper_is_told_who_runs(running: World) -> None:
@@ -110,6 +145,24 @@ def _sleepers() -> list[int]:
             except (OSError, IndexError):
                 continue
     return found
+
+
+def _marked(here: World) -> list[int]:
+    """The living processes that carry the mark of this twin."""
+    mark = f"{MARK}={here.marker}".encode()
+    found = []
+    for pid in living():
+        with contextlib.suppress(OSError):
+            if mark in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
+                found.append(pid)
+    return found
+
+
+def _await(condition: Callable[[], bool], complaint: str, *, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"{complaint} after {seconds} s"
+        time.sleep(0.05)
 
 
 def _python() -> Path:

@@ -6,6 +6,7 @@ Every process carries TWIN_MARK in its environment, so that a later start can sw
 import contextlib
 import os
 import subprocess
+import threading
 import time
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,6 +24,7 @@ UNROOT = ("unshare", "--user", "--map-user=1000", "--map-group=1000", "--")
 
 
 _spawned: "weakref.WeakValueDictionary[int, Process]" = weakref.WeakValueDictionary()
+_starting = threading.Lock()
 
 
 class Process:
@@ -107,22 +109,31 @@ def spawn(
     command = not_as_root(argv) if unroot else [str(part) for part in argv]
     output = log.open("ab") if log is not None else None
     try:
-        popen = subprocess.Popen(
-            command,
-            env={**env, MARK: world().marker},
-            cwd=cwd,
-            stdin=subprocess.DEVNULL,
-            stdout=output if output is not None else stdout,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            pass_fds=pass_fds,
-        )
+        with _starting:
+            popen = subprocess.Popen(
+                command,
+                env={**env, MARK: world().marker},
+                cwd=cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=output if output is not None else stdout,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                pass_fds=pass_fds,
+            )
     except OSError as error:
         raise ProcessError(f"{name} could not be started: {error}") from error
     finally:
         if output is not None:
             output.close()
     return Process(name, popen)
+
+
+def spawn_no_more() -> None:
+    """Let every `spawn` from now on wait for ever: what comes next is the end of this process and all below it.
+
+    Else a controller that finds its engine dead would start it anew behind the back of whoever ends them all.
+    """
+    _starting.acquire()
 
 
 def spawned_here(pid: int) -> bool:
