@@ -5,7 +5,7 @@ from types import ModuleType
 
 from localstack.services.plugins import Service
 
-from twin.services.cloudformation.status import observe
+from twin.services.status import observe
 from twin.services.common.api import serve
 
 APIS = ("ecr", "ecs", "elasticache", "elbv2", "rds")
