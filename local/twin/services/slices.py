@@ -5,8 +5,8 @@ from types import ModuleType
 
 from localstack.services.plugins import Service
 
-from twin.services.status import observe
 from twin.services.common.api import serve
+from twin.services.status import observe
 
 APIS = ("ecr", "ecs", "elasticache", "elbv2", "rds")
 # In the order of starting: what others need first comes first; stopped the other way round.
