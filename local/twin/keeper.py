@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TextIO
 
 from twin.core.errors import CoreError, WorldError
-from twin.core.processes import MARK, descendants, living, spawn_no_more, spawned_here
+from twin.core.processes import descendants, spawn_no_more, spawned_here, sweep
 from twin.core.timeline import emit, shorten
 from twin.core.world import World, world
 from twin.runtime import command, environment
@@ -112,18 +112,6 @@ def end_descendants(timeout: float = 10) -> None:
         time.sleep(0.01)
     if left:
         LOG.error("processes %s could not be ended", left)
-
-
-def sweep(here: World) -> int:
-    """End what carries this twin's mark although no keeper runs; return how many processes that were."""
-    mark = f"{MARK}={here.marker}".encode()
-    found = []
-    for pid in living():
-        with contextlib.suppress(OSError):
-            if pid != os.getpid() and mark in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
-                found.append(pid)
-    _end(found)
-    return len(found)
 
 
 def _end(pids: list[int]) -> None:

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from twin.core.errors import ProcessError
+from twin.core.processes import sweep
 from twin.core.world import World
 from twin.gateway import healthy
 
@@ -50,10 +51,13 @@ def start(here: World, timeout: float) -> None:
 
 
 def stop(here: World, timeout: float) -> bool:
-    """Ask the keeper to stop everything in order and wait for it; False when none runs."""
+    """Ask the keeper to stop everything in order and wait for it; False when nothing runs.
+
+    Without a keeper, what a crash may have left is ended.
+    """
     pid = holder(here)
     if pid is None:
-        return False
+        return sweep(here) > 0
     os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + timeout
     while holder(here) is not None:

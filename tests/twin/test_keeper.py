@@ -1,6 +1,5 @@
 """Nothing outlives the twin: not when the keeper is killed, not when the main process is."""
 
-import contextlib
 import os
 import signal
 import socket
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from twin.core.errors import ProcessError
-from twin.core.processes import MARK, living
+from twin.core.processes import ours
 from twin.core.world import World
 from twin.keeper import PIPE
 from twin.keeper_control import holder, start, stop
@@ -84,10 +83,10 @@ def test_what_is_started_anew_while_everything_ends_does_not_live_on(here: World
             pass_fds=[reading],
         )
         os.close(reading)
-        _await(lambda: len(_marked(here)) >= 8, "the engines never started", seconds=20)
+        _await(lambda: len(ours(here)) >= 8, "the engines never started", seconds=20)
         os.close(writing)
         assert main.wait(15) == 1
-        _await(lambda: not _marked(here), "engines live on", seconds=1)
+        _await(lambda: not ours(here), "engines live on", seconds=1)
 
 
 def test_a_second_keeper_is_told_who_runs(running: World) -> None:
@@ -144,17 +143,6 @@ def _sleepers() -> list[int]:
                     found.append(int(entry.name))
             except (OSError, IndexError):
                 continue
-    return found
-
-
-def _marked(here: World) -> list[int]:
-    """The living processes that carry the mark of this twin."""
-    mark = f"{MARK}={here.marker}".encode()
-    found = []
-    for pid in living():
-        with contextlib.suppress(OSError):
-            if mark in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
-                found.append(pid)
     return found
 
 

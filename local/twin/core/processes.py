@@ -15,7 +15,7 @@ from signal import SIGCONT, SIGKILL, SIGTERM
 from typing import IO
 
 from twin.core.errors import ProcessError
-from twin.core.world import world
+from twin.core.world import World, world
 
 MARK = "TWIN_MARK"
 # Some servers refuse to run as root. In a user namespace of its own the same user is uid 1000,
@@ -148,14 +148,36 @@ def living() -> Iterator[int]:
             yield int(entry.name)
 
 
+def ours(here: World) -> set[int]:
+    """Every living process of the twin: those that carry its mark, and all below them.
+
+    Servers write their title over their environment, PostgreSQL's children always: the mark alone would miss them.
+    """
+    marked = [pid for pid in living() if _is_marked(pid, here)]
+    return {*marked, *_below(marked)}
+
+
+def sweep(here: World) -> int:
+    """End every process of the twin but the calling one, for when none should run; return how many there were."""
+    found = ours(here) - {os.getpid()}
+    for pid in found:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, SIGKILL)
+    return len(found)
+
+
 def descendants(pid: int) -> list[int]:
     """The living children of `pid`, their children, and so on."""
+    return _below([pid])
+
+
+def _below(pids: list[int]) -> list[int]:
     children: dict[int, list[int]] = {}
     for other in living():
         fields = _stat(other)
         if fields:
             children.setdefault(int(fields[1]), []).append(other)
-    found, frontier = [], [pid]
+    found, frontier = [], list(pids)
     while frontier:
         generation = children.pop(frontier.pop(), [])
         found += generation
@@ -166,11 +188,12 @@ def descendants(pid: int) -> list[int]:
 def kill_data_directory(path: Path, timeout: float = 10) -> list[int]:
     """Fence: end every process that works in or names the data directory, wait until none lives.
 
+    Only our own processes are looked at: others may name the path innocently (an editor, a backup).
     Returns the pids that were ended. Raises ProcessError when one still lives after `timeout` seconds.
     """
     ended: set[int] = set()
     deadline = time.monotonic() + timeout
-    while users := [pid for pid in living() if pid != os.getpid() and _uses(pid, path)]:
+    while users := [pid for pid in ours(world()) if pid != os.getpid() and _uses(pid, path)]:
         if time.monotonic() > deadline:
             raise ProcessError(f"processes {users} still use {path}")
         for pid in users:
@@ -191,12 +214,15 @@ def _stat(pid: int) -> list[str]:
         return []
 
 
-def _uses(pid: int, path: Path) -> bool:
-    # Only our own processes are looked at: others may name the path innocently (an editor, a backup).
+def _is_marked(pid: int, here: World) -> bool:
     try:
-        environment = Path(f"/proc/{pid}/environ").read_bytes()
-        if f"{MARK}={world().marker}".encode() not in environment.split(b"\0"):
-            return False
+        return f"{MARK}={here.marker}".encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return False
+
+
+def _uses(pid: int, path: Path) -> bool:
+    try:
         command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         # The kernel names a working directory without symbolic links, a command line as it was written.
         return os.readlink(f"/proc/{pid}/cwd") == str(path.resolve()) or os.fsencode(path) in command

@@ -142,6 +142,8 @@ def _configuration(node: Node) -> str:
         "port": str(node.port),
         "protected-mode": "no",
         "daemonize": "no",
+        # A title is written over the environment, and with it over the twin's mark.
+        "set-proc-title": "no",
         "appendonly": "yes",
         "appendfsync": "everysec",
         "save": "",

@@ -14,7 +14,7 @@ from redis.retry import Retry
 from twin.core.addresses import loopback
 from twin.core.certificates import authority
 from twin.core.errors import ProcessError
-from twin.core.processes import Process
+from twin.core.processes import Process, ours
 from twin.core.world import World
 from twin.engines import valkey
 from twin.engines.envoy import Envoy
@@ -81,6 +81,11 @@ def test_a_replica_follows_and_a_restart_forgets_nothing(started: Callable[..., 
     started("a", "10.20.3.6")
     with valkey.client(primary) as client:
         assert client.get("session") == "kept"
+
+
+def test_a_cache_is_known_as_the_twin_s_own(here: World, started: Callable[..., tuple[Node, Process]]) -> None:
+    _, process = started("a", "10.20.3.6")
+    assert ours(here) == {process.pid}
 
 
 def test_an_endpoint_moves_while_it_is_used(front: TcpFront) -> None:

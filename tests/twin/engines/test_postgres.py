@@ -12,7 +12,7 @@ import pytest
 from twin.core.addresses import loopback
 from twin.core.certificates import authority
 from twin.core.errors import ProcessError
-from twin.core.processes import Process
+from twin.core.processes import Process, descendants, ours
 from twin.core.world import World
 from twin.engines import postgres
 from twin.engines.postgres import Node, Replica
@@ -62,6 +62,16 @@ def test_commits_wait_for_a_standby_in_another_zone(node: Callable[..., Node]) -
     postgres.require_standby(primary, None)
     writer.join(5)
     assert not writer.is_alive(), "the primary must go on alone once nobody is waited for"
+
+
+def test_every_process_of_a_server_is_known_as_the_twin_s_own(here: World, node: Callable[..., Node]) -> None:
+    primary = node("node-a", PRIMARY)
+    postgres.create(primary)
+    process = postgres.start(primary)
+    with psycopg.connect(primary.conninfo()):
+        own = {process.pid, *descendants(process.pid)}
+        assert len(own) > 3
+        assert own <= ours(here)
 
 
 def test_plain_text_is_refused_in_postgresql_s_own_words(node: Callable[..., Node]) -> None:
