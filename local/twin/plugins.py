@@ -76,6 +76,14 @@ def cloudformation() -> Service:
     return Service.for_provider(CloudFormation())
 
 
+@aws_provider(api="events", name="twin")
+def events() -> Service:
+    """EventBridge with schedules that fire when they are due, and tasks as targets."""
+    from twin.services.events.provider import serve
+
+    return serve()
+
+
 @aws_provider(api="ecr")
 def ecr() -> Service:
     """Repositories and process images."""

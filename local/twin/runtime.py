@@ -40,6 +40,7 @@ def environment(here: World) -> dict[str, str]:
         "SKIP_SSL_CERT_DOWNLOAD": "1",
         "DNS_ADDRESS": "0",
         "PROVIDER_OVERRIDE_CLOUDFORMATION": "twin",
+        "PROVIDER_OVERRIDE_EVENTS": "twin",
         "CFN_PER_RESOURCE_TIMEOUT": "900",
         "CFN_IGNORE_UNSUPPORTED_RESOURCE_TYPES": "0",
         "S3_SKIP_SIGNATURE_VALIDATION": "0",

@@ -1,0 +1,1 @@
+"""What core's EventBridge lacks: schedules that fire when they are due, and tasks as targets."""
