@@ -1,18 +1,25 @@
 """What RUN does in a process image: the dependency steps of Python, in environments that images share."""
 
 import hashlib
+import json
 import re
 import shlex
 import shutil
 import subprocess
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 from twin.core.world import REPOSITORY
 from twin.engines.image import store
-from twin.engines.image_stage import Build, BuildError, Stage
+from twin.engines.image_stage import Build, BuildError, Json, Stage
 
 UV = REPOSITORY / ".tools" / "bin" / "uv"
 PYTHON = "3.13"
+# Where an image's own Python stands, into which `pip install` without an environment goes.
+OWN = "/usr/local/python"
+# Holds what was installed, once that is done.
+_FINISHED = ".steps.json"
 # Programs that this machine brings itself, so that no image needs to.
 BROUGHT = frozenset({"uv", "uvx"})
 _ATTACHED = re.compile(r"-[rc].|--(requirement|constraint)s?=")
@@ -82,51 +89,74 @@ def _split(arguments: list[str]) -> tuple[str | None, list[str]]:
 
 
 def _install(order: Build, stage: Stage, words: list[str], arguments: list[str]) -> None:
-    """Install into the shared environment of these requirements, and put a link to it where the image has it."""
+    """Install into the shared environment of these requirements, and put a link to it where the image has it.
+
+    Without an environment it is the image's own Python, first on its PATH.
+    """
     named, others = _split(arguments)
     place = named.removesuffix("/bin/python") if named else stage.environment().get("VIRTUAL_ENV") or stage.venv
     if place is None:
-        raise BuildError("make an environment first (uv venv, or ENV VIRTUAL_ENV): the machine's own is not touched")
-    contents = hashlib.sha256(PYTHON.encode())
-    plain: list[str] = []
-    for word in others:
-        file = stage.path(word)
-        if file.is_file():
-            contents.update(b"file\0" + file.read_bytes())
-            plain.append(str(file))
-        elif word in ("-e", "--editable") or word.startswith((".", "/")):
-            raise BuildError(f"the twin installs packages of an index only, not {word}")
-        elif _ATTACHED.match(word):
-            raise BuildError(f"write the option and its file as two words, not {word}")
-        else:
-            contents.update(b"word\0" + word.encode())
-            plain.append(word)
-    shared = store(order.here) / "environments" / contents.hexdigest()[:32]
-    if not (shared / ".finished").exists():
-        _make_environment(shared, "sync" if words[:3] == ["uv", "pip", "sync"] else "install", plain)
-        order.report(f"installed: {' '.join(words)}")
+        place = OWN
+        stage.search_first(f"{OWN}/bin")
     where = stage.path(place)
+    verb = "sync" if words[:3] == ["uv", "pip", "sync"] else "install"
+    before = _steps(where.readlink()) if verb == "install" and where.is_symlink() else []
+    steps = [*before, [verb, *(_word(stage, word) for word in others)]]
+    contents = hashlib.sha256(json.dumps([PYTHON, steps]).encode()).hexdigest()
+    shared = store(order.here) / "environments" / contents[:32]
+    if not (shared / _FINISHED).exists():
+        _make_environment(shared, steps)
+        order.report(f"installed: {' '.join(words)}")
     where.parent.mkdir(parents=True, exist_ok=True)
-    if where.is_symlink():
-        where.unlink()
+    where.unlink(missing_ok=True)
     where.symlink_to(shared)
 
 
-def _make_environment(shared: Path, verb: str, arguments: list[str]) -> None:
+def _word(stage: Stage, word: str) -> Json | str:
+    """An argument as a later install into the same environment needs it again: a file with its content."""
+    file = stage.path(word)
+    if file.is_file():
+        return {"file": file.read_text()}
+    if word in ("-e", "--editable") or word.startswith((".", "/")):
+        raise BuildError(f"the twin installs packages of an index only, not {word}")
+    if _ATTACHED.match(word):
+        raise BuildError(f"write the option and its file as two words, not {word}")
+    return word
+
+
+def _steps(shared: Path) -> list[Any]:
+    """What was installed into the environment, in order."""
+    finished = shared / _FINISHED
+    steps: list[Any] = json.loads(finished.read_text()) if finished.exists() else []
+    return steps
+
+
+def _make_environment(shared: Path, steps: list[Any]) -> None:
     shutil.rmtree(shared, ignore_errors=True)
     shared.parent.mkdir(parents=True, exist_ok=True)
-    for command in (
-        [str(UV), "venv", "--quiet", "--python", PYTHON, str(shared)],
-        [str(UV), "pip", verb, "--quiet", "--python", str(shared), *arguments],
-    ):
-        # The repository says which Python it is made for; interpreters are found by that.
-        done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
-        if done.returncode:
-            words = " ".join(done.stderr.replace("│", " ").split())  # uv breaks its sentences into boxed lines
-            raise BuildError(f"uv {' '.join(command[1:3])} failed: {words[-_MOST_WORDS:] or 'without a word'}")
+    _uv("venv", "--quiet", "--python", PYTHON, str(shared))
+    for verb, *words in steps:
+        with TemporaryDirectory() as folder:
+            arguments = [_written(Path(folder) / f"{number}.txt", word) for number, word in enumerate(words)]
+            _uv("pip", verb, "--quiet", "--python", str(shared), *arguments)
     subprocess.run(
         [str(shared / "bin" / "python"), "-m", "compileall", "-q", "-j", "0", str(shared / "lib")],
         capture_output=True,
         check=False,
     )
-    (shared / ".finished").touch()
+    (shared / _FINISHED).write_text(json.dumps(steps))
+
+
+def _written(path: Path, word: Json | str) -> str:
+    if isinstance(word, str):
+        return word
+    path.write_text(word["file"])
+    return str(path)
+
+
+def _uv(*arguments: str) -> None:
+    # The repository says which Python it is made for; interpreters are found by that.
+    done = subprocess.run([str(UV), *arguments], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    if done.returncode:
+        words = " ".join(done.stderr.replace("│", " ").split())  # uv breaks its sentences into boxed lines
+        raise BuildError(f"uv {' '.join(arguments[:2])} failed: {words[-_MOST_WORDS:] or 'without a word'}")

@@ -52,6 +52,12 @@ class Stage:
         """The stage's ENV."""
         return dict(entry.split("=", 1) for entry in self.config["Env"])
 
+    def search_first(self, folder: str) -> None:
+        """Put the folder before all others on the PATH of ENV."""
+        others = [one for one in self.environment().get("PATH", "").split(":") if one and one != folder]
+        kept = [entry for entry in self.config["Env"] if not entry.startswith("PATH=")]
+        self.config["Env"] = [*kept, f"PATH={':'.join([folder, *others])}"]
+
     def substituted(self, text: str) -> str:
         """`text` with its variables replaced by ENV, then ARG; an unknown one is empty.
 

@@ -235,6 +235,7 @@ def test_dependencies_are_installed_once_for_all_images_with_the_same_lock(
         ("ENV VIRTUAL_ENV=/env\nRUN uv pip sync /lock.txt", "env"),
         ("RUN uv pip sync --python=.venv/bin/python /lock.txt", "work/.venv"),
         ("ARG V=/e\nRUN uv pip sync --python $V /lock.txt", "e"),
+        ("RUN pip install -r /lock.txt", "usr/local/python"),
     ],
 )
 def test_an_environment_stands_where_the_dockerfile_says(
@@ -243,6 +244,24 @@ def test_an_environment_stands_where_the_dockerfile_says(
     monkeypatch.setattr(image_python, "_make_environment", lambda shared, *_: shared.mkdir(parents=True, exist_ok=True))
     image = make(f"FROM x\nWORKDIR /work\nCOPY locks/app.txt /lock.txt\n{lines}\n")
     assert (image.directory / "rootfs" / place).is_symlink(), files(image)
+
+
+def test_without_an_environment_the_image_s_own_python_gets_what_is_installed_one_after_the_other(
+    make: Builder, context: Path
+) -> None:
+    (context / "locks" / "app.txt").write_text(locked("itsdangerous"))
+    image = make(
+        "FROM python:3.13\nENV PATH=/tools:$PATH\nCOPY locks/app.txt /lock.txt\nRUN pip install -r /lock.txt\n"
+        "RUN pip install blinker\nENV PATH=/more:$PATH\n"
+    )
+    own = image.directory / "rootfs" / "usr" / "local" / "python"
+    assert {"itsdangerous", "blinker"} <= {path.name for path in own.glob("lib/python3.13/site-packages/*")}
+    assert image.environment({})["PATH"].startswith(
+        f"{image.translate('/more')}:{own}/bin:{image.translate('/tools')}:"
+    )
+    program = image.program("python", {})
+    assert program is not None
+    assert Path(program).parent == own / "bin"
 
 
 @pytest.mark.parametrize("word", [".", "-e .", "/work", "./package"])

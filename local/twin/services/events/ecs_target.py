@@ -11,6 +11,8 @@ from twin.services.common.api import fault
 
 type Json = dict[str, Any]
 
+# https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html#ECS-RunTask-request-startedBy
+_MOST = 128
 # What of EcsParameters goes to RunTask, and under which name.
 _PASSED = {
     "TaskCount": "count",
@@ -31,9 +33,16 @@ _PASSED = {
 class TaskSender(TargetSender):
     """Runs the task that the target names; the event is no part of it, its Input the overrides."""
 
+    def process_event(self, event: Json, trace_header: object) -> None:
+        """Send the event as the rule's input makes it; the CDK gives `{}`, which core would drop as no event."""
+        if self.target.get("Input") == "{}":
+            self.send_event({}, trace_header)
+        else:
+            super().process_event(event, trace_header)
+
     def send_event(self, event: Json, trace_header: object) -> None:  # noqa: ARG002 - the signature is core's
         """Run the task as the target's role; a task that could not be placed is an error."""
-        said = self.client.run_task(**run_task(self.target, event))
+        said = self.client.run_task(**run_task(self.target, event), startedBy=f"events-rule/{self.rule_name}"[:_MOST])
         if said["failures"]:
             raise RuntimeError("; ".join(f"{failure['reason']}" for failure in said["failures"]))
 
@@ -58,6 +67,6 @@ def run_task(target: Json, event: Json) -> Json:
         names = {"Subnets": "subnets", "SecurityGroups": "securityGroups", "AssignPublicIp": "assignPublicIp"}
         given = {names[name]: value for name, value in network.items() if value is not None}
         request["networkConfiguration"] = {"awsvpcConfiguration": given}
-    if "Input" in target or "InputTransformer" in target:
+    if event and ("Input" in target or "InputTransformer" in target):
         request["overrides"] = event
     return request
