@@ -12,7 +12,7 @@ from localstack.utils.threads import start_worker_thread
 from twin.services.cloudformation.checks import complaints
 from twin.services.cloudformation.executor import Executor
 from twin.services.cloudformation.references import unresolved
-from twin.services.cloudformation.registry import install, own
+from twin.services.cloudformation.registry import done, install
 
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html
 _UPDATABLE = {
@@ -72,7 +72,7 @@ class CloudFormation(CloudformationProviderV2):
             template = change_set.processed_template or {}
             exports = exports_map(account_id=stack.account_id, region_name=stack.region_name)
             lost = unresolved(template, set(exports))
-            found = lost or complaints(template.get("Resources") or {}, own())
+            found = lost or complaints(template.get("Resources") or {}, done())
             if not found:
                 return
             reason = lost[0] if lost else "The template cannot be deployed. " + "; ".join(found)
