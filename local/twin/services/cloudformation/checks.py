@@ -33,6 +33,17 @@ def complaints(resources: Json, done: Mapping[str, frozenset[str]]) -> list[str]
     return found
 
 
+def retyped(before: Json, after: Json) -> list[str]:
+    """AWS's sentence where a resource of the template `before` would become one of another type."""
+    types, wanted = ({name: one.get("Type") for name, one in (template.get("Resources") or {}).items()}
+                     for template in (before, after))  # fmt: skip
+    changed = [name for name, kind in wanted.items() if types.get(name, kind) != kind]
+    if not changed:
+        return []
+    text = "Update of resource type is not permitted. The new template modifies resource type of the following "
+    return [f"{text}resources: [{', '.join(changed)}]"]
+
+
 def _refused_by_aws(type_name: str, properties: Json) -> Iterator[str]:
     if type_name not in published():
         return
@@ -46,7 +57,7 @@ def _refused_by_aws(type_name: str, properties: Json) -> Iterator[str]:
 def _not_done(type_name: str, properties: Json, done: frozenset[str]) -> Iterator[str]:
     told = _read_only(type_name, properties)
     for path in dict.fromkeys(beyond(properties, tree(done))):
-        if not any(one == path or one.startswith(f"{path}.") for one in told):
+        if path not in told:
             yield f"the twin does not do the property {path}"
 
 
