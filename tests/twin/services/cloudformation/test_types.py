@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.twin.support import Twin, delete, deploy
+from tests.twin.support import Twin, delete, deploy, of, ref
 
 type Json = dict[str, Any]
 
@@ -21,15 +21,6 @@ def stack(twin: Twin) -> Iterator[str]:
     name = f"types-{time.time_ns():x}"
     yield name
     delete(twin, name)
-
-
-def of(kind: str, depends_on: str | None = None, **properties: Any) -> Json:
-    made: Json = {"Type": f"AWS::{kind}", "Properties": properties}
-    return made | ({"DependsOn": depends_on} if depends_on else {})
-
-
-def ref(name: str) -> Json:
-    return {"Ref": name}
 
 
 def network() -> Json:
