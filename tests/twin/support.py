@@ -45,6 +45,17 @@ def eventually[T](look: Callable[[], T], good: Callable[[T], object], seconds: f
     return seen
 
 
+def of(kind: str, depends_on: str | None = None, **properties: Any) -> dict[str, Any]:
+    """A resource of a template, of the type AWS::`kind`."""
+    made: dict[str, Any] = {"Type": f"AWS::{kind}", "Properties": properties}
+    return made | ({"DependsOn": depends_on} if depends_on else {})
+
+
+def ref(name: str) -> dict[str, str]:
+    """A reference to a resource of the same template."""
+    return {"Ref": name}
+
+
 def deploy(twin: Twin, name: str, template: dict[str, Any], seconds: float = 60) -> dict[str, str]:
     """Bring a stack to the template by a change set, and return its outputs; fails with the stack's events."""
     cloudformation = twin.client("cloudformation")

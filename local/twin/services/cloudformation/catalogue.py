@@ -1,10 +1,7 @@
-"""What LocalStack is told about the types there are: those present at run time, and nothing else."""
+"""What LocalStack is told about the types there are: nothing, since the template's own check refuses by name."""
 
 from localstack.utils.catalog.catalog import CatalogPlugin
-from localstack.utils.catalog.common import (
-    CloudFormationResourcesSupportAtRuntime,
-    CloudFormationResourcesSupportInLatest,
-)
+from localstack.utils.catalog.common import CloudFormationResourcesSupportAtRuntime
 
 
 class Catalogue(CatalogPlugin):
@@ -20,13 +17,9 @@ class Catalogue(CatalogPlugin):
 
     def get_cloudformation_resource_status(
         self,
-        resource_name: str,
-        service_name: str,  # noqa: ARG002 - LocalStack's signature
+        resource_name: str,  # noqa: ARG002 - LocalStack's signature
+        service_name: str,  # noqa: ARG002
         is_pro_resource: bool = False,  # noqa: ARG002
-    ) -> CloudFormationResourcesSupportAtRuntime | CloudFormationResourcesSupportInLatest:
-        """AVAILABLE for a type that somebody here makes, else NOT_SUPPORTED."""
-        from twin.services.cloudformation.registry import available  # noqa: PLC0415 - LocalStack loads this at start
-
-        if resource_name in available():
-            return CloudFormationResourcesSupportAtRuntime.AVAILABLE
-        return CloudFormationResourcesSupportInLatest.NOT_SUPPORTED
+    ) -> CloudFormationResourcesSupportAtRuntime:
+        """No opinion: twin.services.cloudformation.checks knows every type that a template may use."""
+        return CloudFormationResourcesSupportAtRuntime.AVAILABLE

@@ -1,12 +1,12 @@
 """Whether a template's properties are such as AWS takes and the twin does, found before anything is created."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from jsonschema import Draft7Validator, ValidationError
 from jsonschema.validators import extend
 
-from twin.services.common.resources import Resource
+from twin.services.cloudformation.paths import beyond, is_intrinsic, tree, within
 from twin.services.common.schemas import published, schema
 
 MOST = 8
@@ -14,43 +14,59 @@ MOST = 8
 type Json = dict[str, Any]
 
 
-def complaints(resources: Json, own: dict[str, type[Resource]]) -> list[str]:
-    """One line for each property of the template's `resources` that AWS would refuse or the twin does not do."""
+def complaints(resources: Json, done: Mapping[str, frozenset[str]]) -> list[str]:
+    """One line for each property of the template's `resources` that AWS would refuse or the twin does not do.
+
+    done: the types that the twin makes, each with the paths of its properties that it does.
+    """
     found: list[str] = []
     for logical_id, resource in sorted(resources.items()):
         type_name, properties = str(resource.get("Type")), resource.get("Properties") or {}
         if is_intrinsic(properties):
             continue
-        texts = [*_refused_by_aws(type_name, properties), *_not_done(own.get(type_name), properties)]
+        texts = ["the twin does not make this type"]
+        if type_name in done:
+            texts = [*_refused_by_aws(type_name, properties), *_not_done(type_name, properties, done[type_name])]
         found += [f"{logical_id} ({type_name}): {text}" for text in texts]
     if len(found) > MOST:
         return [*found[:MOST], f"and {len(found) - MOST} more"]
     return found
 
 
-def is_intrinsic(value: object) -> bool:
-    """Whether the value is known only later: a function, a reference, a dynamic reference."""
-    if isinstance(value, str):
-        return "{{resolve:" in value
-    return isinstance(value, dict) and len(value) == 1 and (next(iter(value)) == "Ref" or "Fn::" in next(iter(value)))
+def retyped(before: Json, after: Json) -> list[str]:
+    """AWS's sentence where a resource of the template `before` would become one of another type."""
+    types, wanted = ({name: one.get("Type") for name, one in (template.get("Resources") or {}).items()}
+                     for template in (before, after))  # fmt: skip
+    changed = [name for name, kind in wanted.items() if types.get(name, kind) != kind]
+    if not changed:
+        return []
+    text = "Update of resource type is not permitted. The new template modifies resource type of the following "
+    return [f"{text}resources: [{', '.join(changed)}]"]
 
 
 def _refused_by_aws(type_name: str, properties: Json) -> Iterator[str]:
     if type_name not in published():
         return
-    described = schema(type_name)
-    read_only = {path.removeprefix("/properties/") for path in described.get("readOnlyProperties", [])}
-    for name in sorted(read_only & set(properties)):
-        yield f"{name} is read-only"
-    for error in sorted(_Validator(described).iter_errors(properties), key=lambda error: list(map(str, error.path))):
+    yield from (f"{path} is read-only" for path in _read_only(type_name, properties))
+    validator = _Validator(schema(type_name))
+    for error in sorted(validator.iter_errors(properties), key=lambda error: list(map(str, error.path))):
         path = ".".join(str(part) for part in error.path)
         yield f"{path}: {error.message}" if path else error.message
 
 
-def _not_done(made: type[Resource] | None, properties: Json) -> Iterator[str]:
-    if made is not None:
-        for name in sorted(set(properties) - made.HONOURED - made.RECORDED):
-            yield f"the twin does not do the property {name}"
+def _not_done(type_name: str, properties: Json, done: frozenset[str]) -> Iterator[str]:
+    told = _read_only(type_name, properties)
+    for path in dict.fromkeys(beyond(properties, tree(done))):
+        if path not in told:
+            yield f"the twin does not do the property {path}"
+
+
+def _read_only(type_name: str, properties: Json) -> list[str]:
+    if type_name not in published():
+        return []
+    pointers = schema(type_name).get("readOnlyProperties", [])
+    named = tree(pointer.removeprefix("/properties/").replace("/", ".") for pointer in pointers)
+    return list(dict.fromkeys(within(properties, named)))
 
 
 def _knowing_intrinsics(keyword: str) -> Any:

@@ -15,6 +15,7 @@ from localstack.services.cloudformation.engine.v2.change_set_model_executor impo
 from localstack.services.cloudformation.engine.v2.change_set_model_preproc import (
     DeletionPolicy,
     PreprocProperties,
+    UpdateReplacePolicy,
 )
 from localstack.services.cloudformation.engine.validations import ValidationError
 from localstack.services.cloudformation.resource_provider import OperationStatus, ResourceProviderExecutor
@@ -24,6 +25,7 @@ from twin.services.cloudformation.rollback import Did, Step, Undo, plan
 
 type Json = dict[str, Any]
 
+_NO_SNAPSHOT = "The twin takes no snapshots yet, as {policy} Snapshot asks: set it to Retain or Delete"
 _DID = {ChangeAction.Add: Did.CREATED, ChangeAction.Modify: Did.UPDATED}
 
 
@@ -77,7 +79,8 @@ class Executor(ChangeSetModelExecutor):
             deferred.action()
 
     def _delete(self, failure: str | None) -> ChangeSetModelExecutorResult:
-        self._clean_up()
+        if not self._left:  # what cannot go without a snapshot keeps the whole stack
+            self._clean_up()
         if failure is None and self._left:
             failure = f"The following resource(s) failed to delete: [{', '.join(self._left)}]. "
         if failure is not None:
@@ -130,6 +133,8 @@ class Executor(ChangeSetModelExecutor):
         if undo.kept:
             skipped = ResourceStatus.DELETE_SKIPPED
             self._process_event(**told, event_status=OperationStatus.SUCCESS, custom_status=skipped)
+            for kept in (self.resources, self._change_set.stack.resource_states):
+                kept.pop(undo.name, None)  # it is the stack's no longer
             return
         self._process_event(**told, event_status=OperationStatus.IN_PROGRESS)
         event = self._execute_resource_action(
@@ -168,12 +173,33 @@ class Executor(ChangeSetModelExecutor):
         if is_nothing(after) and not is_nothing(before):
             if name not in self._former:
                 return  # never made, or removed by a rollback
-            if before.deletion_policy == DeletionPolicy.RetainExceptOnCreate:
+            kept = name in getattr(self._change_set.stack, "retained", ())
+            if kept or before.deletion_policy == DeletionPolicy.RetainExceptOnCreate:
                 before.deletion_policy = DeletionPolicy.Retain
+            if before.deletion_policy == DeletionPolicy.Snapshot:
+                self._refuse_removal(name, before.resource_type, "DeletionPolicy")
+                return
         elif not is_nothing(after) and not is_nothing(before):
             fixed = _schema(after.resource_type).get("createOnlyProperties") or []
             after.requires_replacement = replaces(fixed, before.properties.properties, after.properties.properties)
+            if after.requires_replacement and after.update_replace_policy == UpdateReplacePolicy.Snapshot:
+                self._refuse_removal(name, after.resource_type, "UpdateReplacePolicy")
         super()._execute_resource_change(name=name, before=before, after=after)
+
+    def _refuse_removal(self, name: str, resource_type: str, policy: str) -> None:
+        """Fail the stack's deletion or, before anything is replaced or removed, its update."""
+        deletes = self._change_set.stack.status == StackStatus.DELETE_IN_PROGRESS
+        reason = _NO_SNAPSHOT.format(policy=policy)
+        self._process_event(
+            action=ChangeAction.Remove if deletes else ChangeAction.Modify,
+            logical_resource_id=name,
+            event_status=OperationStatus.FAILED,
+            resource_type=resource_type,
+            reason=reason,
+        )
+        if not deletes:
+            raise TriggerRollback(name, reason)
+        self._left.append(name)
 
     def _execute_resource_action(
         self,

@@ -1,14 +1,14 @@
-"""Which class makes a type: ours first, then what LocalStack's core has."""
+"""Which class makes a type: ours first, then those of LocalStack's core that are known to be true."""
 
 import importlib
 from collections.abc import Callable
 
-from localstack.services.cloudformation import resource_provider
 from localstack.services.cloudformation.resource_provider import ResourceProvider, ResourceProviderExecutor
 from localstack.services.cloudformation.v2 import provider as engine
 
 from twin.services.cloudformation import functions
 from twin.services.cloudformation.actions import execute_action
+from twin.services.cloudformation.core_types import CORE
 from twin.services.cloudformation.executor import Executor
 from twin.services.common.resources import Resource
 
@@ -38,9 +38,9 @@ def own() -> dict[str, type[Resource]]:
     return _own
 
 
-def available() -> set[str]:
-    """Every type that a template may use."""
-    return set(own()) | set(resource_provider.plugin_manager.list_names())
+def done() -> dict[str, frozenset[str]]:
+    """Every type that a template may use, with the paths of its properties that the twin does."""
+    return {**CORE, **{name: made.HONOURED | made.RECORDED for name, made in own().items()}}
 
 
 def install() -> None:

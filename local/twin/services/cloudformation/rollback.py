@@ -49,14 +49,15 @@ def plan(
     """What to do, in order: changed resources are put back, the last first, then what is new is removed.
 
     former: the stack's resources before, with SpecifiedProperties and Properties, empty for a creation.
-    has_id: whether a model of a type names something that exists. retained: what DeletionPolicy Retain protects.
+    has_id: whether a model of a type names something that exists. retained: what DeletionPolicy Retain protects, also
+    when it is new; what replaces another resource is protected by nothing.
     """
     changed = [step for step in reversed(steps) if step.did is Did.UPDATED and step.name in former]
     new = [step for step in reversed(steps) if step.did is Did.CREATED and _was_made(step, has_id)]
     back = [
         Undo(step.name, step.type, _standing(step, former[step.name]), _asked(former[step.name])) for step in changed
     ]
-    gone = [Undo(step.name, step.type, step.model, kept=not former and step.name in retained) for step in new]
+    gone = [Undo(step.name, step.type, step.model, kept=step.name in retained - set(former)) for step in new]
     return [*back, *gone]
 
 

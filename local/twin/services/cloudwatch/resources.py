@@ -1,12 +1,15 @@
 """CloudWatch's CloudFormation types."""
 
 import json
+import re
 from typing import Any
 
-from twin.services.common.resources import Progress, Request, Resource, done, tags_of
+from twin.services.common.resources import Progress, Request, Resource, done, failed, retag, tagged
 from twin.services.common.typed import typed
 
 type Json = dict[str, Any]
+
+_ANY_OF = re.compile(r'\s*ALARM\("arn:[^"]+"\)(\s+OR\s+ALARM\("arn:[^"]+"\))*\s*')
 
 
 class Dashboard(Resource):
@@ -53,7 +56,7 @@ class _Alarm(Resource):
         model, cloudwatch = request.desired_state, self.client(request)
         model["AlarmName"] = model.get("AlarmName") or self.generated_name(request, 255)
         wanted = {name: value for name, value in model.items() if name in self.HONOURED and name != "Tags"}
-        parameters = typed(cloudwatch, self.PUT, wanted | ({"Tags": tags_of(model)} if model.get("Tags") else {}))
+        parameters = typed(cloudwatch, self.PUT, wanted | tagged(model))
         cloudwatch._make_api_call(self.PUT, parameters)
         return done(model | {"Arn": self._arn(request)})
 
@@ -62,11 +65,13 @@ class _Alarm(Resource):
         model, before, cloudwatch = request.desired_state, request.previous_state or {}, self.client(request)
         model["AlarmName"] = before["AlarmName"]
         progress = self.create(request)
-        gone = {tag["Key"] for tag in tags_of(before)} - {tag["Key"] for tag in tags_of(model)}
-        if gone:
-            cloudwatch.untag_resource(ResourceARN=self._arn(request), TagKeys=sorted(gone))
-        if model.get("Tags"):
-            cloudwatch.tag_resource(ResourceARN=self._arn(request), Tags=tags_of(model))
+        arn = self._arn(request)
+        retag(
+            model,
+            before,
+            put=lambda tags: cloudwatch.tag_resource(ResourceARN=arn, Tags=tags),
+            take=lambda keys: cloudwatch.untag_resource(ResourceARN=arn, TagKeys=keys),
+        )
         return progress
 
     def delete(self, request: Request) -> Progress:
@@ -85,23 +90,28 @@ class _Alarm(Resource):
 
 
 class Alarm(_Alarm):
-    """An alarm on a metric."""
+    """An alarm on a metric. Core evaluates neither percentiles nor expressions over metrics."""
 
     TYPE, PUT = "AWS::CloudWatch::Alarm", "PutMetricAlarm"
     HONOURED = frozenset({"ActionsEnabled", "AlarmActions", "AlarmDescription", "AlarmName", "ComparisonOperator",
-                          "DatapointsToAlarm", "Dimensions", "EvaluateLowSampleCountPercentile", "EvaluationPeriods",
-                          "ExtendedStatistic", "InsufficientDataActions", "MetricName", "Metrics", "Namespace",
-                          "OKActions", "Period", "Statistic", "Tags", "Threshold", "ThresholdMetricId",
+                          "DatapointsToAlarm", "Dimensions", "EvaluationPeriods", "InsufficientDataActions",
+                          "MetricName", "Namespace", "OKActions", "Period", "Statistic", "Tags", "Threshold",
                           "TreatMissingData", "Unit"})  # fmt: skip
 
 
 class CompositeAlarm(_Alarm):
-    """An alarm on other alarms."""
+    """An alarm on other alarms: on any of several, which is all that core evaluates."""
 
     TYPE, PUT = "AWS::CloudWatch::CompositeAlarm", "PutCompositeAlarm"
-    HONOURED = frozenset({"ActionsEnabled", "ActionsSuppressor", "ActionsSuppressorExtensionPeriod",
-                          "ActionsSuppressorWaitPeriod", "AlarmActions", "AlarmDescription", "AlarmName", "AlarmRule",
+    HONOURED = frozenset({"ActionsEnabled", "AlarmActions", "AlarmDescription", "AlarmName", "AlarmRule",
                           "InsufficientDataActions", "OKActions", "Tags"})  # fmt: skip
+
+    def create(self, request: Request) -> Progress:
+        """Put it; a rule that would never be evaluated is refused."""
+        rule = request.desired_state["AlarmRule"]
+        if not _ANY_OF.fullmatch(rule):
+            return failed({}, f'The twin evaluates rules of the form ALARM("arn") OR ALARM("arn"), not {rule}')
+        return super().create(request)
 
 
 RESOURCES: list[type[Resource]] = [Dashboard, Alarm, CompositeAlarm]

@@ -7,7 +7,7 @@ they answer `waiting`, as on AWS until the resource is stable; what they keep me
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
@@ -22,7 +22,19 @@ from localstack.services.cloudformation.resource_provider import (
 from twin.services.common.api import Json, client
 from twin.services.common.schemas import schema
 
-__all__ = ["Progress", "Request", "Resource", "done", "failed", "is_missing", "tags_of", "unless_gone", "waiting"]
+__all__ = [
+    "Progress",
+    "Request",
+    "Resource",
+    "done",
+    "failed",
+    "is_missing",
+    "retag",
+    "tagged",
+    "tags_of",
+    "unless_gone",
+    "waiting",
+]
 
 type Progress = ProgressEvent[Json]
 type Request = ResourceRequest[Json]
@@ -32,7 +44,8 @@ class Resource(ResourceProvider):
     """Base of a type.
 
     TYPE: its name. REF: the property that Ref gives. HONOURED: the properties with which it does something.
-    RECORDED: those that are kept and given back, but have no counterpart on one machine.
+    RECORDED: those that are kept and given back, but have no counterpart on one machine. A property of which only
+    parts are done is named by these: `Rules.*.Status`, with `*` for each element of a list.
     """
 
     TYPE: ClassVar[str]
@@ -56,16 +69,21 @@ class Resource(ResourceProvider):
         name = cls.TYPE.split("::")[1].lower()
         return {"elasticloadbalancingv2": "elbv2", "applicationautoscaling": "application-autoscaling"}.get(name, name)
 
+    @classmethod
+    def fixed(cls) -> list[str]:
+        """The properties of which another value makes another resource."""
+        paths = [path.removeprefix("/properties/") for path in cls.SCHEMA.get("createOnlyProperties") or []]
+        return sorted({path.split("/")[0] for path in paths})
+
     def generated_name(self, request: Request, limit: int = 63, *, lower: bool = False, distinct: bool = False) -> str:
         """The name CloudFormation would give: stack, logical id, and a suffix, the same in each call for the resource.
 
         It stays the same for ever, so that a redeployed stack finds its data again. distinct: what replaces a
-        resource gets another name, since both stand for a while.
+        resource, because a property differs that is fixed at creation, gets another name: both stand for a while.
         """
         base = f"{request.stack_name}-{request.logical_resource_id}"
-        name = re.sub(r"[^A-Za-z0-9-]", "-", base).strip("-")
-        fixed = [path.removeprefix("/properties/") for path in self.SCHEMA.get("createOnlyProperties") or []]
-        values = {one: request.desired_state.get(one) for one in fixed} if distinct else {}
+        name = re.sub(r"[^A-Za-z0-9]+", "-", base).strip("-")
+        values = {one: request.desired_state.get(one) for one in self.fixed()} if distinct else {}
         if distinct or len(name) > limit:
             # Two long names must not become one.
             digest = hashlib.sha256(f"{base}{json.dumps(values, sort_keys=True, default=str)}".encode()).hexdigest()
@@ -91,7 +109,7 @@ def failed(model: Json, message: str) -> Progress:
 def is_missing(error: ClientError) -> bool:
     """Whether the call failed because the thing is not there (any more)."""
     code = error.response["Error"]["Code"]
-    return "NotFound" in code or code.endswith("DoesNotExist")
+    return "NotFound" in code or code.startswith("NoSuch") or code.endswith("DoesNotExist")
 
 
 @contextmanager
@@ -107,3 +125,17 @@ def unless_gone() -> Iterator[None]:
 def tags_of(model: Json) -> list[Json]:
     """The Tags of a model as APIs take them, with text values."""
     return [{"Key": str(tag["Key"]), "Value": str(tag["Value"])} for tag in model.get("Tags") or []]
+
+
+def tagged(model: Json) -> Json:
+    """The tags as a parameter of a creation; many an API takes no empty list."""
+    return {"Tags": tags_of(model)} if model.get("Tags") else {}
+
+
+def retag(model: Json, before: Json, *, put: Callable[[list[Json]], Any], take: Callable[[list[str]], Any]) -> None:
+    """Let the tags be those of the model: `take` removes keys, `put` sets tags; neither is called for nothing."""
+    old, new = tags_of(before), tags_of(model)
+    if gone := sorted({tag["Key"] for tag in old} - {tag["Key"] for tag in new}):
+        take(gone)
+    if new and new != old:
+        put(new)

@@ -11,7 +11,8 @@ from twin.services.common.resources import (
     Resource,
     done,
     failed,
-    tags_of,
+    retag,
+    tagged,
     unless_gone,
     waiting,
 )
@@ -27,30 +28,28 @@ def call(ec2: Any, operation: str, parameters: Json) -> Json:
     return answer
 
 
-def retag(ec2: Any, resource: str, model: Json, before: Json) -> None:
-    """Bring the tags of a resource, named by its id, to what the template says."""
-    gone = {tag["Key"] for tag in tags_of(before)} - {tag["Key"] for tag in tags_of(model)}
-    if gone:
-        ec2.delete_tags(Resources=[resource], Tags=[{"Key": key} for key in sorted(gone)])
-    if model.get("Tags"):
-        ec2.create_tags(Resources=[resource], Tags=tags_of(model))
-
-
-class _Tagged(Resource):
-    """What has an id and tags. KIND: EC2's word for it in tag specifications."""
+class Tagged(Resource):
+    """What has an id and tags. KIND: EC2's word for it in tag specifications. NAMED: the property that is its id."""
 
     KIND: ClassVar[str]
+    NAMED: ClassVar[str] = ""
 
     def tagged(self, model: Json) -> list[Json]:
         """Its tags as a parameter of its creation."""
-        return [{"ResourceType": self.KIND, "Tags": tags_of(model)}] if model.get("Tags") else []
+        return [{"ResourceType": self.KIND, **tagged(model)}] if model.get("Tags") else []
 
     def update(self, request: Request) -> Progress:
         """Bring the tags to what the template says, and what else the type can change."""
         model, before, ec2 = request.desired_state, request.previous_state or {}, self.client(request)
         read_only = [path.removeprefix("/properties/") for path in self.SCHEMA.get("readOnlyProperties", [])]
         model |= {name: before[name] for name in {*read_only, self.REF} if name in before}
-        retag(ec2, model[self.REF], model, before)
+        ids = [model[self.NAMED or self.REF]]
+        retag(
+            model,
+            before,
+            put=lambda tags: ec2.create_tags(Resources=ids, Tags=tags),
+            take=lambda keys: ec2.delete_tags(Resources=ids, Tags=[{"Key": key} for key in keys]),
+        )
         self.change(ec2, model, before)
         return done(model)
 
@@ -64,7 +63,7 @@ class _Tagged(Resource):
         return done({})
 
 
-class Vpc(_Tagged):
+class Vpc(Tagged):
     """A VPC."""
 
     TYPE, REF, KIND = "AWS::EC2::VPC", "VpcId", "vpc"
@@ -112,7 +111,7 @@ class Vpc(_Tagged):
         }
 
 
-class Subnet(_Tagged):
+class Subnet(Tagged):
     """A subnet."""
 
     TYPE, REF, KIND = "AWS::EC2::Subnet", "SubnetId", "subnet"
@@ -150,7 +149,7 @@ class Subnet(_Tagged):
         return done(model | {name: seen[name] for name in names})
 
 
-class RouteTable(_Tagged):
+class RouteTable(Tagged):
     """A route table."""
 
     TYPE, REF, KIND = "AWS::EC2::RouteTable", "RouteTableId", "route-table"
@@ -208,7 +207,7 @@ class Route(Resource):
         return done(model | {"CidrBlock": cidr, "Id": f"{model['RouteTableId']}|{cidr}"})
 
 
-class SubnetRouteTableAssociation(_Tagged):
+class SubnetRouteTableAssociation(Tagged):
     """Which table a subnet uses."""
 
     TYPE, REF = "AWS::EC2::SubnetRouteTableAssociation", "Id"
@@ -229,7 +228,7 @@ class SubnetRouteTableAssociation(_Tagged):
         return done(request.desired_state)
 
 
-class InternetGateway(_Tagged):
+class InternetGateway(Tagged):
     """An internet gateway."""
 
     TYPE, REF, KIND = "AWS::EC2::InternetGateway", "InternetGatewayId", "internet-gateway"
@@ -253,7 +252,7 @@ class InternetGateway(_Tagged):
         return done(request.desired_state)
 
 
-class GatewayAttachment(_Tagged):
+class GatewayAttachment(Tagged):
     """Which VPC an internet gateway serves."""
 
     TYPE, REF = "AWS::EC2::VPCGatewayAttachment", "Id"
@@ -290,7 +289,7 @@ class GatewayAttachment(_Tagged):
         return {name: model[name] for name in ("InternetGatewayId", "VpcId")}
 
 
-class NatGateway(_Tagged):
+class NatGateway(Tagged):
     """A NAT gateway; created when it is available, gone when EC2 says so."""
 
     TYPE, REF, KIND = "AWS::EC2::NatGateway", "NatGatewayId", "natgateway"
@@ -330,7 +329,7 @@ class NatGateway(_Tagged):
         return str(found[0]["State"]) if found else None
 
 
-class VpcEndpoint(_Tagged):
+class VpcEndpoint(Tagged):
     """A VPC endpoint."""
 
     TYPE, REF, KIND = "AWS::EC2::VPCEndpoint", "Id", "vpc-endpoint"

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from twin.services.common.resources import Progress, Request, Resource, done, tags_of, unless_gone
-from twin.services.ec2.network import NETWORK, retag
+from twin.services.common.resources import Progress, Request, Resource, done, unless_gone
+from twin.services.ec2.network import NETWORK, Tagged, call
 
 _RULE = ("IpProtocol", "FromPort", "ToPort")
 _PEERS = {
@@ -14,7 +14,8 @@ _PEERS = {
     "SourcePrefixListId": ("PrefixListIds", "PrefixListId"),
     "DestinationPrefixListId": ("PrefixListIds", "PrefixListId"),
 }
-_RULE_PROPERTIES = frozenset({*_RULE, *_PEERS, "GroupId", "Description"})
+_INGRESS = frozenset({*_RULE, *_PEERS, "Description"}) - {"DestinationSecurityGroupId", "DestinationPrefixListId"}
+_EGRESS = frozenset({*_RULE, *_PEERS, "Description"}) - {"SourceSecurityGroupId", "SourcePrefixListId"}
 
 type Json = dict[str, Any]
 
@@ -31,38 +32,30 @@ def permission(rule: Json) -> Json:
     return made
 
 
-class SecurityGroup(Resource):
+class SecurityGroup(Tagged):
     """A group with the rules written in it; its own default of "everything may leave" only where none is written."""
 
-    TYPE = "AWS::EC2::SecurityGroup"
-    REF = "Id"
-    HONOURED = frozenset(
-        {"GroupName", "GroupDescription", "VpcId", "SecurityGroupIngress", "SecurityGroupEgress", "Tags"}
-    )
+    TYPE, REF, KIND = "AWS::EC2::SecurityGroup", "Id", "security-group"
+    HONOURED = frozenset({
+        "GroupName", "GroupDescription", "VpcId", "Tags",
+        *(f"SecurityGroupIngress.*.{name}" for name in _INGRESS),
+        *(f"SecurityGroupEgress.*.{name}" for name in _EGRESS),
+    })  # fmt: skip
 
     def create(self, request: Request) -> Progress:
         """Make the group, then its rules."""
         model, ec2 = request.desired_state, self.client(request)
         if model.get("VpcId"):
             ec2.describe_vpcs(VpcIds=[model["VpcId"]])  # moto would take a VPC that is not there
-        named = [{"ResourceType": "security-group", "Tags": tags_of(model)}] if model.get("Tags") else []
-        made = ec2.create_security_group(
-            GroupName=model.get("GroupName") or self.generated_name(request, 255, distinct=True),
-            Description=model["GroupDescription"],
-            **({"VpcId": model["VpcId"]} if model.get("VpcId") else {}),
-            **({"TagSpecifications": named} if named else {}),
-        )
+        wanted = {
+            "GroupName": model.get("GroupName") or self.generated_name(request, 255, distinct=True),
+            "Description": model["GroupDescription"],
+            "VpcId": model.get("VpcId"),
+            "TagSpecifications": self.tagged(model),
+        }
+        made = call(ec2, "CreateSecurityGroup", wanted)
         model |= {"GroupId": made["GroupId"], "Id": made["GroupId"]}
-        self._bring(ec2, model)
-        return done(model)
-
-    def update(self, request: Request) -> Progress:
-        """Bring the rules and tags to what the template says."""
-        model, before = request.desired_state, request.previous_state or {}
-        model |= {"GroupId": before["GroupId"], "Id": before["GroupId"]}
-        ec2 = self.client(request)
-        self._bring(ec2, model, before)
-        retag(ec2, model["GroupId"], model, before)
+        self.change(ec2, model, {})
         return done(model)
 
     def delete(self, request: Request) -> Progress:
@@ -77,14 +70,14 @@ class SecurityGroup(Resource):
         found = group["SecurityGroups"][0]
         return done(request.desired_state | {"GroupName": found["GroupName"], "VpcId": found.get("VpcId", "")})
 
-    @staticmethod
-    def _bring(ec2: Any, model: Json, before: Json | None = None) -> None:
+    def change(self, ec2: Any, model: Json, before: Json) -> None:
+        """Bring the rules to what the template says."""
         for direction, admit, revoke in (
             ("SecurityGroupIngress", ec2.authorize_security_group_ingress, ec2.revoke_security_group_ingress),
             ("SecurityGroupEgress", ec2.authorize_security_group_egress, ec2.revoke_security_group_egress),
         ):
             wanted = [permission(rule) for rule in model.get(direction) or []]
-            standing = [permission(rule) for rule in (before or {}).get(direction) or []]
+            standing = [permission(rule) for rule in before.get(direction) or []]
             everything = permission({"IpProtocol": "-1", "CidrIp": "0.0.0.0/0"})
             if direction == "SecurityGroupEgress":
                 # A new group lets everything leave, until the template names what may.
@@ -133,7 +126,7 @@ class SecurityGroupIngress(_Rule):
     """What may come in to a group."""
 
     TYPE = "AWS::EC2::SecurityGroupIngress"
-    HONOURED = _RULE_PROPERTIES - {"DestinationSecurityGroupId", "DestinationPrefixListId"}
+    HONOURED = _INGRESS | {"GroupId"}
     direction = "ingress"
 
 
@@ -141,30 +134,22 @@ class SecurityGroupEgress(_Rule):
     """What may leave a group."""
 
     TYPE = "AWS::EC2::SecurityGroupEgress"
-    HONOURED = _RULE_PROPERTIES - {"SourceSecurityGroupId", "SourcePrefixListId"}
+    HONOURED = _EGRESS | {"GroupId"}
     direction = "egress"
 
 
-class ElasticAddress(Resource):
+class ElasticAddress(Tagged):
     """An address that a NAT gateway holds."""
 
-    TYPE = "AWS::EC2::EIP"
-    REF = "PublicIp"
+    TYPE, REF, KIND, NAMED = "AWS::EC2::EIP", "PublicIp", "elastic-ip", "AllocationId"
     HONOURED = frozenset({"Domain", "Tags"})
 
     def create(self, request: Request) -> Progress:
         """Allocate the address."""
         model, ec2 = request.desired_state, self.client(request)
-        made = ec2.allocate_address(Domain=model.get("Domain", "vpc"))
-        if model.get("Tags"):
-            ec2.create_tags(Resources=[made["AllocationId"]], Tags=tags_of(model))
+        wanted = {"Domain": model.get("Domain", "vpc"), "TagSpecifications": self.tagged(model)}
+        made = call(ec2, "AllocateAddress", wanted)
         return done(model | {"PublicIp": made["PublicIp"], "AllocationId": made["AllocationId"]})
-
-    def update(self, request: Request) -> Progress:
-        """Change the tags, all that can change in place."""
-        model, before = request.desired_state, request.previous_state or {}
-        retag(self.client(request), before["AllocationId"], model, before)
-        return done(model | {"PublicIp": before["PublicIp"], "AllocationId": before["AllocationId"]})
 
     def delete(self, request: Request) -> Progress:
         """Give the address back; one that is gone is no error."""
@@ -178,39 +163,32 @@ class ElasticAddress(Resource):
         return done(request.desired_state)
 
 
-class FlowLog(Resource):
+class FlowLog(Tagged):
     """A flow log, recorded only: no packet crosses a network here whose flow could be logged."""
 
-    TYPE = "AWS::EC2::FlowLog"
-    REF = "Id"
-    HONOURED = frozenset({"ResourceId", "ResourceType", "TrafficType", "LogDestinationType", "LogDestination",
-                          "LogGroupName", "DeliverLogsPermissionArn", "MaxAggregationInterval",
-                          "LogFormat"})  # fmt: skip
-    RECORDED = frozenset({"Tags"})
+    TYPE, REF, KIND = "AWS::EC2::FlowLog", "Id", "vpc-flow-log"
+    _OPTIONS = ("TrafficType", "LogDestinationType", "LogDestination", "LogGroupName", "DeliverLogsPermissionArn",
+                "MaxAggregationInterval", "LogFormat")  # fmt: skip
+    HONOURED = frozenset({"Tags"})
+    RECORDED = frozenset({"ResourceId", "ResourceType", *_OPTIONS})
 
     def create(self, request: Request) -> Progress:
         """Record the flow log."""
         model = request.desired_state
-        optional = ("TrafficType", "LogDestinationType", "LogDestination", "LogGroupName", "DeliverLogsPermissionArn",
-                    "MaxAggregationInterval", "LogFormat")  # fmt: skip
-        made = self.client(request).create_flow_logs(
-            ResourceIds=[model["ResourceId"]],
-            ResourceType=model["ResourceType"],
-            **{name: model[name] for name in optional if name in model},
-        )
+        wanted = {
+            "ResourceIds": [model["ResourceId"]],
+            "ResourceType": model["ResourceType"],
+            "TagSpecifications": self.tagged(model),
+            **{name: model.get(name) for name in self._OPTIONS},
+        }
+        made = call(self.client(request), "CreateFlowLogs", wanted)
         if refused := made.get("Unsuccessful"):
             raise ValueError(refused[0]["Error"]["Message"])
         return done(model | {"Id": made["FlowLogIds"][0]})
 
-    def update(self, request: Request) -> Progress:
-        """Keep the record: only tags change in place."""
-        return done(request.desired_state | {"Id": (request.previous_state or {})["Id"]})
-
     def delete(self, request: Request) -> Progress:
         """Forget the flow log; one that is gone is no error."""
-        with unless_gone():
-            self.client(request).delete_flow_logs(FlowLogIds=[request.desired_state["Id"]])
-        return done({})
+        return self.end(request, "DeleteFlowLogs", FlowLogIds=[request.desired_state["Id"]])
 
     def read(self, request: Request) -> Progress:
         """The record."""

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from twin.services.common.resources import Progress, Request, Resource, done, tags_of, unless_gone
+from twin.services.common.resources import Progress, Request, Resource, done, retag, tags_of, unless_gone
 
 type Json = dict[str, Any]
 
@@ -14,20 +14,23 @@ class Repository(Resource):
     TYPE = "AWS::ECR::Repository"
     REF = "RepositoryName"
     HONOURED = frozenset({"RepositoryName", "ImageTagMutability", "EmptyOnDelete", "RepositoryPolicyText", "Tags"})
-    RECORDED = frozenset({"ImageScanningConfiguration", "LifecyclePolicy", "EncryptionConfiguration"})
+    RECORDED = frozenset(
+        {"ImageScanningConfiguration", "LifecyclePolicy.LifecyclePolicyText", "EncryptionConfiguration"}
+    )
 
     def create(self, request: Request) -> Progress:
         """Make it."""
         model, ecr = request.desired_state, self.client(request)
-        name = model.get("RepositoryName") or self.generated_name(request, 200, lower=True)
+        name = model.get("RepositoryName") or self.generated_name(request, 200, lower=True, distinct=True)
         made = ecr.create_repository(
             repositoryName=name,
             imageTagMutability=model.get("ImageTagMutability", "MUTABLE"),
             imageScanningConfiguration={"scanOnPush": _scans(model)},
             tags=tags_of(model),
+            **_encryption(model),
         )["repository"]
         model |= {"RepositoryName": name, "Arn": made["repositoryArn"], "RepositoryUri": made["repositoryUri"]}
-        self._record(ecr, model)
+        self._record(ecr, model, {})
         return done(model)
 
     def update(self, request: Request) -> Progress:
@@ -40,9 +43,13 @@ class Repository(Resource):
         ecr.put_image_scanning_configuration(
             repositoryName=model["RepositoryName"], imageScanningConfiguration={"scanOnPush": _scans(model)}
         )
-        if model.get("Tags"):
-            ecr.tag_resource(resourceArn=model["Arn"], tags=tags_of(model))
-        self._record(ecr, model)
+        retag(
+            model,
+            before,
+            put=lambda tags: ecr.tag_resource(resourceArn=model["Arn"], tags=tags),
+            take=lambda keys: ecr.untag_resource(resourceArn=model["Arn"], tagKeys=keys),
+        )
+        self._record(ecr, model, before)
         return done(model)
 
     def delete(self, request: Request) -> Progress:
@@ -61,12 +68,28 @@ class Repository(Resource):
         return done(model | {"Arn": seen["repositoryArn"], "RepositoryUri": seen["repositoryUri"]})
 
     @staticmethod
-    def _record(ecr: Any, model: Json) -> None:
-        if text := (model.get("LifecyclePolicy") or {}).get("LifecyclePolicyText"):
-            ecr.put_lifecycle_policy(repositoryName=model["RepositoryName"], lifecyclePolicyText=text)
+    def _record(ecr: Any, model: Json, before: Json) -> None:
+        name = model["RepositoryName"]
+        if text := _lifecycle(model):
+            ecr.put_lifecycle_policy(repositoryName=name, lifecyclePolicyText=text)
+        elif _lifecycle(before):
+            ecr.delete_lifecycle_policy(repositoryName=name)
         if policy := model.get("RepositoryPolicyText"):
             text = policy if isinstance(policy, str) else json.dumps(policy)
-            ecr.set_repository_policy(repositoryName=model["RepositoryName"], policyText=text)
+            ecr.set_repository_policy(repositoryName=name, policyText=text)
+        elif before.get("RepositoryPolicyText"):
+            ecr.delete_repository_policy(repositoryName=name)
+
+
+def _lifecycle(model: Json) -> str | None:
+    return (model.get("LifecyclePolicy") or {}).get("LifecyclePolicyText")
+
+
+def _encryption(model: Json) -> Json:
+    asked = model.get("EncryptionConfiguration")
+    if not asked:
+        return {}
+    return {"encryptionConfiguration": {name[:1].lower() + name[1:]: value for name, value in asked.items()}}
 
 
 def _scans(model: Json) -> bool:

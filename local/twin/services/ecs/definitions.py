@@ -27,6 +27,7 @@ CONTAINER_DONE = {
     "environment", "mountPoints", "secrets", "stopTimeout", "workingDirectory", "logConfiguration",
     "readonlyRootFilesystem", "user",
 }  # fmt: skip
+PORT_DONE = {"containerPort", "hostPort", "protocol", "name", "appProtocol"}
 LOG_OPTIONS = {
     "awslogs-group", "awslogs-region", "awslogs-stream-prefix", "awslogs-create-group", "mode", "max-buffer-size",
 }  # fmt: skip
@@ -47,7 +48,7 @@ def checked(request: Json) -> Json:
     kept = {name: value for name, value in request.items() if name != "tags"}
     kept["containerDefinitions"] = [_container(container, request) for container in containers]
     for volume in request.get("volumes") or []:
-        only("ecs", f"RegisterTaskDefinition, volume {volume.get('name')}", volume, {"name", "host"})
+        only("ecs", f"RegisterTaskDefinition, volume {volume.get('name')}", volume, {"name"})
     return {"volumes": [], "placementConstraints": [], "compatibilities": ["EC2", "FARGATE"]} | kept
 
 
@@ -82,6 +83,8 @@ def _container(container: Json, request: Json) -> Json:
         raise client_error(
             "When you are specifying container secrets, you must also specify a value for 'executionRoleArn'."
         )
+    for port in container.get("portMappings") or []:
+        only("ecs", f"RegisterTaskDefinition, container {name}, portMappings", port, PORT_DONE)
     ports = [
         {"protocol": "tcp", "hostPort": port.get("containerPort"), **port} for port in container.get("portMappings", [])
     ]
@@ -92,6 +95,7 @@ def _container(container: Json, request: Json) -> Json:
 
 
 def _check_log(name: str, log: Json, request: Json) -> None:
+    only("ecs", f"RegisterTaskDefinition, container {name}, logConfiguration", log, {"logDriver", "options"})
     if log.get("logDriver") != "awslogs":
         raise client_error(f"The twin does the log driver awslogs, not {log.get('logDriver')} (container {name}).")
     if not request.get("executionRoleArn"):

@@ -156,15 +156,19 @@ def _deployment_configuration(given: Json) -> Json:
         raise client_error("The twin does not do deployment alarms.")
     if given.get("strategy", "ROLLING") != "ROLLING":
         raise client_error(f"The twin does rolling deployments, not {given['strategy']}.")
+    only("ecs", "deploymentCircuitBreaker", given.get("deploymentCircuitBreaker") or {}, ("enable", "rollback"))
     breaker = {"enable": False, "rollback": False, **(given.get("deploymentCircuitBreaker") or {})}
     return {"maximumPercent": 200, "minimumHealthyPercent": 100, **given, "deploymentCircuitBreaker": breaker}
 
 
 def _check(settings: Json, known: Definition, region: str) -> None:
     subnets_by_zone(settings.get("networkConfiguration") or {}, region)
-    for entry in settings.get("capacityProviderStrategy") or []:
-        capacity_providers([entry["capacityProvider"]])
+    strategy = settings.get("capacityProviderStrategy") or []
+    capacity_providers([entry["capacityProvider"] for entry in strategy])
+    if len(strategy) > 1:
+        raise client_error("The twin does a capacityProviderStrategy of one provider.")
     for group in settings.get("loadBalancers") or []:
+        only("ecs", "loadBalancers", group, ("targetGroupArn", "containerName", "containerPort"))
         container = next((one for one in known.containers if one["name"] == group.get("containerName")), None)
         if container is None:
             raise invalid(f"The container {group.get('containerName')} does not exist in the task definition.")

@@ -13,10 +13,11 @@ from twin.services.common.resources import (
     done,
     failed,
     is_missing,
-    tags_of,
+    retag,
     unless_gone,
     waiting,
 )
+from twin.services.common.typed import typed
 
 type Json = dict[str, Any]
 
@@ -35,6 +36,11 @@ def lower_keys(value: Any) -> Any:
         name = key[:1].lower() + key[1:]
         made[name] = one if name in _VERBATIM else lower_keys(one)
     return made
+
+
+def _of_each(name: str, *parts: str) -> tuple[str, ...]:
+    """The paths of parts of each element of a list."""
+    return tuple(f"{name}.*.{part}" for part in parts)
 
 
 class Cluster(Resource):
@@ -63,10 +69,10 @@ class Cluster(Resource):
         model, before = request.desired_state, request.previous_state or {}
         ecs, name = self.client(request), before["ClusterName"]
         ecs.update_cluster(cluster=name, settings=lower_keys(model.get("ClusterSettings") or []))
-        if "CapacityProviders" in model:
+        if "CapacityProviders" in model or "CapacityProviders" in before:
             ecs.put_cluster_capacity_providers(
                 cluster=name,
-                capacityProviders=model["CapacityProviders"],
+                capacityProviders=model.get("CapacityProviders") or [],
                 defaultCapacityProviderStrategy=lower_keys(model.get("DefaultCapacityProviderStrategy") or []),
             )
         _retag(ecs, before["Arn"], before, model)
@@ -123,19 +129,30 @@ class CapacityProviders(Resource):
 
 
 class TaskDefinition(Resource):
-    """A revision of a task definition: each change is a new one."""
+    """A revision of a task definition: each change is a new one.
+
+    A container is a process of this machine: its sizes, user, platform and mounts are recorded.
+    """
 
     TYPE = "AWS::ECS::TaskDefinition"
     REF = "TaskDefinitionArn"
-    HONOURED = frozenset({"ContainerDefinitions", "Cpu", "ExecutionRoleArn", "Family", "Memory", "NetworkMode",
-                          "RequiresCompatibilities", "RuntimePlatform", "Tags", "TaskRoleArn", "Volumes"})  # fmt: skip
+    HONOURED = frozenset({"ExecutionRoleArn", "Family", "NetworkMode", "RequiresCompatibilities", "Tags", "TaskRoleArn",
+                          *_of_each("ContainerDefinitions", "Command", "EntryPoint", "Environment", "Essential",
+                                    "Image", "LogConfiguration.LogDriver", "LogConfiguration.Options", "Name",
+                                    "PortMappings.*.ContainerPort", "PortMappings.*.HostPort",
+                                    "PortMappings.*.Protocol", "Secrets", "StopTimeout",
+                                    "WorkingDirectory")})  # fmt: skip
+    RECORDED = frozenset({"Cpu", "Memory", "RuntimePlatform", "Volumes.*.Name",
+                          *_of_each("ContainerDefinitions", "Cpu", "Memory", "MemoryReservation", "MountPoints",
+                                    "PortMappings.*.AppProtocol", "PortMappings.*.Name", "ReadonlyRootFilesystem",
+                                    "User")})  # fmt: skip
 
     def create(self, request: Request) -> Progress:
         """Register it."""
-        model = request.desired_state
+        model, ecs = request.desired_state, self.client(request)
         wanted = lower_keys(model)
         wanted.setdefault("family", self.generated_name(request, 255))
-        made = self.client(request).register_task_definition(**_typed(wanted))["taskDefinition"]
+        made = ecs.register_task_definition(**typed(ecs, "RegisterTaskDefinition", wanted))["taskDefinition"]
         return done(model | {"TaskDefinitionArn": made["taskDefinitionArn"]})
 
     def update(self, request: Request) -> Progress:
@@ -160,9 +177,13 @@ class Service(Resource):
 
     TYPE = "AWS::ECS::Service"
     REF = "ServiceArn"
+    _DEPLOYMENT = frozenset({f"DeploymentConfiguration.{name}" for name in (
+        "Alarms", "DeploymentCircuitBreaker.Enable", "DeploymentCircuitBreaker.Rollback", "MaximumPercent",
+        "MinimumHealthyPercent", "Strategy")})  # fmt: skip
+    _TARGETS = frozenset(_of_each("LoadBalancers", "ContainerName", "ContainerPort", "TargetGroupArn"))
     HONOURED = frozenset({"AvailabilityZoneRebalancing", "CapacityProviderStrategy", "Cluster", "DesiredCount",
-                          "DeploymentConfiguration", "DeploymentController", "EnableECSManagedTags",
-                          "HealthCheckGracePeriodSeconds", "LaunchType", "LoadBalancers", "NetworkConfiguration",
+                          *_DEPLOYMENT, "DeploymentController", "EnableECSManagedTags",
+                          "HealthCheckGracePeriodSeconds", "LaunchType", *_TARGETS, "NetworkConfiguration",
                           "PlatformVersion", "PropagateTags",
                           "SchedulingStrategy", "ServiceName", "Tags", "TaskDefinition"})  # fmt: skip
 
@@ -170,9 +191,9 @@ class Service(Resource):
         """Make it and wait for its first deployment."""
         model, ecs = request.desired_state, self.client(request)
         if "ServiceArn" not in model:
-            wanted = _typed(lower_keys({k: v for k, v in model.items() if k not in ("DesiredCount", "Name")}))
+            wanted = lower_keys({"DesiredCount": 1} | {name: one for name, one in model.items() if name != "Name"})
             wanted.setdefault("serviceName", self.generated_name(request, 255))
-            made = ecs.create_service(**wanted, desiredCount=int(model.get("DesiredCount", 1)))["service"]
+            made = ecs.create_service(**typed(ecs, "CreateService", wanted))["service"]
             model |= {"ServiceArn": made["serviceArn"], "Name": made["serviceName"]}
             return waiting(model, deployment=made["deployments"][0]["id"])
         return self._watch(request, model)
@@ -184,11 +205,12 @@ class Service(Resource):
             names = ("AvailabilityZoneRebalancing", "CapacityProviderStrategy", "DeploymentConfiguration",
                      "HealthCheckGracePeriodSeconds", "LoadBalancers", "NetworkConfiguration", "PlatformVersion",
                      "PropagateTags", "EnableECSManagedTags", "TaskDefinition")  # fmt: skip
-            changes = _typed(lower_keys({name: model[name] for name in names if name in model}))
+            changes = {name: model[name] for name in names if name in model}
             # A count that the template leaves alone is the service's own: scaling may have changed it.
             if model.get("DesiredCount") != before.get("DesiredCount") and "DesiredCount" in model:
-                changes["desiredCount"] = int(model["DesiredCount"])
-            seen = ecs.update_service(cluster=model.get("Cluster"), service=before["ServiceArn"], **changes)["service"]
+                changes["DesiredCount"] = model["DesiredCount"]
+            wanted = typed(ecs, "UpdateService", lower_keys(changes))
+            seen = ecs.update_service(cluster=model.get("Cluster"), service=before["ServiceArn"], **wanted)["service"]
             _retag(ecs, before["ServiceArn"], before, model)
             model |= {"ServiceArn": before["ServiceArn"], "Name": before["Name"]}
             return waiting(model, deployment=seen["deployments"][0]["id"])
@@ -225,34 +247,12 @@ class Service(Resource):
 
 
 def _retag(ecs: Any, arn: str, before: Json, model: Json) -> None:
-    """Bring the tags to what the template says, those it no longer names included."""
-    old, new = tags_of(before), tags_of(model)
-    if gone := sorted({tag["Key"] for tag in old} - {tag["Key"] for tag in new}):
-        ecs.untag_resource(resourceArn=arn, tagKeys=gone)
-    if new:
-        ecs.tag_resource(resourceArn=arn, tags=lower_keys(new))
-
-
-def _typed(request: Json) -> Json:
-    """Numbers and truth values that templates write as text, as the API takes them."""
-    numbers = {"containerPort", "hostPort", "healthCheckGracePeriodSeconds", "stopTimeout", "startTimeout", "weight",
-               "base", "maximumPercent", "minimumHealthyPercent", "interval", "timeout", "retries", "startPeriod",
-               "softLimit",                "hardLimit", "memoryReservation"}  # fmt: skip
-    truths = {"essential", "readonlyRootFilesystem", "readOnly", "enable", "rollback", "enableECSManagedTags",
-              "initProcessEnabled"}  # fmt: skip
-
-    def typed(name: str, value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: typed(key, one) for key, one in value.items()}
-        if isinstance(value, list):
-            return [typed(name, one) for one in value]
-        if name in numbers and isinstance(value, str):
-            return int(value)
-        if name in truths and isinstance(value, str):
-            return value.lower() == "true"
-        return value
-
-    return {name: typed(name, value) for name, value in request.items()}
+    retag(
+        model,
+        before,
+        put=lambda tags: ecs.tag_resource(resourceArn=arn, tags=lower_keys(tags)),
+        take=lambda keys: ecs.untag_resource(resourceArn=arn, tagKeys=keys),
+    )
 
 
 RESOURCES: list[type[Resource]] = [Cluster, CapacityProviders, TaskDefinition, Service]

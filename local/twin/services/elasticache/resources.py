@@ -1,7 +1,5 @@
 """ElastiCache's CloudFormation types."""
 
-import hashlib
-import re
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -13,17 +11,14 @@ from twin.services.common.resources import (
     Resource,
     done,
     failed,
-    is_missing,
+    retag,
     tags_of,
     unless_gone,
     waiting,
 )
+from twin.services.common.typed import typed
 
 LONGEST_ID = 40
-DIGEST = 8
-_NUMBERS = ("NumCacheClusters", "NumNodeGroups", "ReplicasPerNodeGroup", "Port", "SnapshotRetentionLimit")
-_TRUTHS = ("AtRestEncryptionEnabled", "AutoMinorVersionUpgrade", "AutomaticFailoverEnabled", "DataTieringEnabled",
-           "MultiAZEnabled", "TransitEncryptionEnabled")  # fmt: skip
 # What ModifyReplicationGroup takes of a template; the number of nodes has calls of its own.
 _MODIFIED = ("ReplicationGroupDescription", "AutomaticFailoverEnabled", "MultiAZEnabled", "SecurityGroupIds",
              "PreferredMaintenanceWindow", "NotificationTopicArn", "CacheParameterGroupName", "Engine",
@@ -53,11 +48,12 @@ class SubnetGroup(Resource):
 
     def update(self, request: Request) -> Progress:
         """Change description, subnets, tags."""
-        model, name = request.desired_state, (request.previous_state or {})["CacheSubnetGroupName"]
-        group = self.client(request).modify_cache_subnet_group(
+        model, before, cache = request.desired_state, request.previous_state or {}, self.client(request)
+        name = before["CacheSubnetGroupName"]
+        group = cache.modify_cache_subnet_group(
             CacheSubnetGroupName=name, CacheSubnetGroupDescription=model["Description"], SubnetIds=model["SubnetIds"]
         )["CacheSubnetGroup"]
-        _retag(self.client(request), group["ARN"], model)
+        _retag(cache, group["ARN"], before, model)
         return done(model | {"CacheSubnetGroupName": name})
 
     def delete(self, request: Request) -> Progress:
@@ -85,7 +81,7 @@ class ParameterGroup(Resource):
     def create(self, request: Request) -> Progress:
         """Make it; values that are refused leave nothing behind."""
         model, cache = request.desired_state, self.client(request)
-        name = self.generated_name(request, 255, lower=True)
+        name = self.generated_name(request, 255, lower=True, distinct=True)
         cache.create_cache_parameter_group(
             CacheParameterGroupName=name,
             CacheParameterGroupFamily=model["CacheParameterGroupFamily"],
@@ -112,7 +108,7 @@ class ParameterGroup(Resource):
             )
         _set_values(cache, name, model.get("Properties") or {})
         found = cache.describe_cache_parameter_groups(CacheParameterGroupName=name)["CacheParameterGroups"][0]
-        _retag(cache, found["ARN"], model)
+        _retag(cache, found["ARN"], before, model)
         return done(model | {"CacheParameterGroupName": name})
 
     def delete(self, request: Request) -> Progress:
@@ -149,9 +145,10 @@ class ReplicationGroup(Resource):
         """Make it and wait until it is available."""
         model, cache = request.desired_state, self.client(request)
         if not request.custom_context.get("asked"):
-            name = model.get("ReplicationGroupId") or self._free_id(request)
-            wanted = _typed({key: value for key, value in model.items() if key != "Tags"})
-            made = cache.create_replication_group(**wanted | {"ReplicationGroupId": name}, Tags=tags_of(model))
+            name = model.get("ReplicationGroupId")
+            name = name or self.generated_name(request, LONGEST_ID, lower=True, distinct=True)
+            wanted = _asked(cache, model) | {"ReplicationGroupId": name, "Tags": tags_of(model)}
+            made = cache.create_replication_group(**wanted)
             return waiting(model | {"ReplicationGroupId": made["ReplicationGroup"]["ReplicationGroupId"]}, asked=True)
         return self._watch(cache, model, asked=True)
 
@@ -162,7 +159,7 @@ class ReplicationGroup(Resource):
         seen = _describe(cache, model)
         if seen["Status"] != "available":
             return waiting(model, **request.custom_context)
-        calls = self._calls(_typed(model), _typed(before))
+        calls = self._calls(_asked(cache, model), _asked(cache, before))
         step = int(request.custom_context.get("step", 0))
         if step < len(calls):
             name, arguments = calls[step]
@@ -171,7 +168,7 @@ class ReplicationGroup(Resource):
             except ClientError as error:
                 return failed(before, error.response["Error"]["Message"])
             return waiting(model, step=step + 1)
-        _retag(cache, seen["ARN"], model)
+        _retag(cache, seen["ARN"], before, model)
         return done(model | _endpoints(seen))
 
     def delete(self, request: Request) -> Progress:
@@ -210,27 +207,6 @@ class ReplicationGroup(Resource):
             return [("increase_replica_count", count), *settings]
         return [*settings, ("decrease_replica_count", count)] if wanted < now else settings
 
-    def _free_id(self, request: Request) -> str:
-        """The id that the group always has; another while the one that it replaces still has it."""
-        base = re.sub("-+", "-", self.generated_name(request, 255, lower=True))
-        for name in (base, f"{base}-r"):
-            short = _within(name, LONGEST_ID)
-            try:
-                _describe(self.client(request), {"ReplicationGroupId": short})
-            except ClientError as error:
-                if is_missing(error):
-                    return short
-                raise
-        return _within(base, LONGEST_ID)
-
-
-def _within(name: str, longest: int) -> str:
-    """The name, or its beginning and a digest of the whole where it is too long."""
-    if len(name) <= longest:
-        return name
-    digest = hashlib.sha256(name.encode()).hexdigest()[:DIGEST]
-    return f"{name[: longest - DIGEST - 1].rstrip('-')}-{digest}"
-
 
 def _describe(cache: Any, model: Json) -> Json:
     found: Json = cache.describe_replication_groups(ReplicationGroupId=model["ReplicationGroupId"])
@@ -256,14 +232,10 @@ def _texts(endpoint: Json) -> Json:
     return {"Address": endpoint["Address"], "Port": str(endpoint["Port"])}
 
 
-def _typed(model: Json) -> Json:
-    """The properties that the API takes, with numbers and truth values that templates write as text."""
-    typed = {
-        name: value for name, value in model.items() if name in ReplicationGroup.HONOURED | ReplicationGroup.RECORDED
-    }
-    typed |= {name: int(typed[name]) for name in _NUMBERS if name in typed}
-    typed |= {name: str(typed[name]).lower() == "true" for name in _TRUTHS if name in typed}
-    return typed
+def _asked(cache: Any, model: Json) -> Json:
+    """The properties that the API takes, but for tags; numbers and truth values may be written as text."""
+    names = (ReplicationGroup.HONOURED | ReplicationGroup.RECORDED) - {"Tags"}
+    return typed(cache, "CreateReplicationGroup", {name: value for name, value in model.items() if name in names})
 
 
 def _set_values(cache: Any, name: str, values: Json) -> None:
@@ -272,15 +244,13 @@ def _set_values(cache: Any, name: str, values: Json) -> None:
         cache.modify_cache_parameter_group(CacheParameterGroupName=name, ParameterNameValues=listed)
 
 
-def _retag(cache: Any, arn: str, model: Json) -> None:
-    """Let the tags be those of the model."""
-    wanted = tags_of(model)
-    standing = {tag["Key"] for tag in cache.list_tags_for_resource(ResourceName=arn)["TagList"]}
-    gone = sorted(standing - {tag["Key"] for tag in wanted})
-    if gone:
-        cache.remove_tags_from_resource(ResourceName=arn, TagKeys=gone)
-    if wanted:
-        cache.add_tags_to_resource(ResourceName=arn, Tags=wanted)
+def _retag(cache: Any, arn: str, before: Json, model: Json) -> None:
+    retag(
+        model,
+        before,
+        put=lambda tags: cache.add_tags_to_resource(ResourceName=arn, Tags=tags),
+        take=lambda keys: cache.remove_tags_from_resource(ResourceName=arn, TagKeys=keys),
+    )
 
 
 RESOURCES: list[type[Resource]] = [SubnetGroup, ParameterGroup, ReplicationGroup]

@@ -9,19 +9,17 @@ from twin.services.common.resources import (
     Resource,
     done,
     failed,
-    tags_of,
+    retag,
+    tagged,
     unless_gone,
     waiting,
 )
+from twin.services.common.typed import typed
 from twin.services.elbv2 import attributes
 
 type Json = dict[str, Any]
 
-_NUMBERS = {
-    "Port", "HealthCheckIntervalSeconds", "HealthCheckTimeoutSeconds", "HealthyThresholdCount",
-    "UnhealthyThresholdCount", "Weight", "Order", "DurationSeconds", "Priority",
-}  # fmt: skip
-_TRUTHS = {"HealthCheckEnabled", "Enabled"}
+_ACTION = ("FixedResponseConfig", "ForwardConfig", "Order", "RedirectConfig", "TargetGroupArn", "Type")
 
 
 class LoadBalancer(Resource):
@@ -30,7 +28,7 @@ class LoadBalancer(Resource):
     TYPE = "AWS::ElasticLoadBalancingV2::LoadBalancer"
     REF = "LoadBalancerArn"
     HONOURED = frozenset({"IpAddressType", "LoadBalancerAttributes", "Name", "Scheme", "SecurityGroups",
-                          "SubnetMappings", "Subnets", "Tags", "Type"})  # fmt: skip
+                          "SubnetMappings.*.SubnetId", "Subnets", "Tags", "Type"})  # fmt: skip
 
     def create(self, request: Request) -> Progress:
         """Make it, set its attributes, wait until it is active."""
@@ -38,7 +36,7 @@ class LoadBalancer(Resource):
         if "LoadBalancerArn" not in model:
             names = ("IpAddressType", "Scheme", "SecurityGroups", "SubnetMappings", "Subnets", "Type")
             wanted = {name: model[name] for name in names if name in model}
-            made = elb.create_load_balancer(Name=model.get("Name") or _name(request), **wanted, **_tagged(model))
+            made = elb.create_load_balancer(Name=model.get("Name") or _name(request), **wanted, **tagged(model))
             seen = made["LoadBalancers"][0]
             model |= _balancer(seen)
             _set_attributes(elb, model, {})
@@ -84,19 +82,20 @@ class TargetGroup(Resource):
     _CHECK = ("HealthCheckEnabled", "HealthCheckIntervalSeconds", "HealthCheckPath", "HealthCheckPort",
               "HealthCheckProtocol", "HealthCheckTimeoutSeconds", "HealthyThresholdCount", "Matcher",
               "UnhealthyThresholdCount")  # fmt: skip
-    HONOURED = frozenset({*_CHECK, "IpAddressType", "Name", "Port", "Protocol", "ProtocolVersion", "Tags",
-                          "TargetGroupAttributes", "TargetType", "Targets", "VpcId"})  # fmt: skip
+    HONOURED = frozenset({*_CHECK, "IpAddressType", "Matcher.HttpCode", "Name", "Port", "Protocol", "ProtocolVersion",
+                          "Tags", "TargetGroupAttributes", "TargetType", "Targets.*.AvailabilityZone", "Targets.*.Id",
+                          "Targets.*.Port", "VpcId"}) - {"Matcher"}  # fmt: skip
 
     def create(self, request: Request) -> Progress:
         """Make it, with its attributes and the targets that the template names."""
         model, elb = request.desired_state, self.client(request)
         names = ("IpAddressType", "Port", "Protocol", "ProtocolVersion", "TargetType", "VpcId", *self._CHECK)
-        wanted = typed({name: model[name] for name in names if name in model})
-        made = elb.create_target_group(Name=model.get("Name") or _name(request), **wanted, **_tagged(model))
+        wanted = {name: model[name] for name in names if name in model} | {"Name": model.get("Name") or _name(request)}
+        made = elb.create_target_group(**typed(elb, "CreateTargetGroup", wanted), **tagged(model))
         model |= _group(made["TargetGroups"][0])
         _set_attributes(elb, model, {})
         if model.get("Targets"):
-            elb.register_targets(TargetGroupArn=model["TargetGroupArn"], Targets=typed(model["Targets"]))
+            elb.register_targets(**_targets(elb, model["TargetGroupArn"], model))
         return done(model)
 
     def update(self, request: Request) -> Progress:
@@ -104,11 +103,11 @@ class TargetGroup(Resource):
         model, before, elb = request.desired_state, request.previous_state or {}, self.client(request)
         arn = before["TargetGroupArn"]
         model |= {name: before[name] for name in ("TargetGroupArn", "TargetGroupName", "TargetGroupFullName")}
-        wanted = typed({name: model[name] for name in self._CHECK if name in model})
+        wanted = {name: model[name] for name in self._CHECK if name in model}
         if wanted:
-            elb.modify_target_group(TargetGroupArn=arn, **wanted)
+            elb.modify_target_group(TargetGroupArn=arn, **typed(elb, "ModifyTargetGroup", wanted))
         _set_attributes(elb, model, before)
-        old, new = typed(before.get("Targets") or []), typed(model.get("Targets") or [])
+        old, new = (_targets(elb, arn, one)["Targets"] for one in (before, model))
         if gone := [target for target in old if target not in new]:
             elb.deregister_targets(TargetGroupArn=arn, Targets=gone)
         if come := [target for target in new if target not in old]:
@@ -134,20 +133,21 @@ class Listener(Resource):
     TYPE = "AWS::ElasticLoadBalancingV2::Listener"
     REF = "ListenerArn"
     _FIELDS = ("Certificates", "DefaultActions", "Port", "Protocol", "SslPolicy")
-    HONOURED = frozenset({*_FIELDS, "LoadBalancerArn", "Tags"})
+    HONOURED = frozenset({"Certificates", *(f"DefaultActions.*.{name}" for name in _ACTION), "LoadBalancerArn", "Port",
+                          "Protocol", "SslPolicy", "Tags"})  # fmt: skip
 
     def create(self, request: Request) -> Progress:
         """Make it."""
-        model = request.desired_state
-        wanted = typed({name: model[name] for name in (*self._FIELDS, "LoadBalancerArn") if name in model})
-        made = self.client(request).create_listener(**wanted, **_tagged(model))
+        model, elb = request.desired_state, self.client(request)
+        wanted = {name: model[name] for name in (*self._FIELDS, "LoadBalancerArn") if name in model}
+        made = elb.create_listener(**typed(elb, "CreateListener", wanted), **tagged(model))
         return done(model | {"ListenerArn": made["Listeners"][0]["ListenerArn"]})
 
     def update(self, request: Request) -> Progress:
         """Change it in place."""
         model, before, elb = request.desired_state, request.previous_state or {}, self.client(request)
-        wanted = typed({name: model[name] for name in self._FIELDS if name in model})
-        elb.modify_listener(ListenerArn=before["ListenerArn"], **wanted)
+        wanted = {name: model[name] for name in self._FIELDS if name in model}
+        elb.modify_listener(ListenerArn=before["ListenerArn"], **typed(elb, "ModifyListener", wanted))
         _retag(elb, before["ListenerArn"], before, model)
         return done(model | {"ListenerArn": before["ListenerArn"]})
 
@@ -169,20 +169,24 @@ class ListenerRule(Resource):
 
     TYPE = "AWS::ElasticLoadBalancingV2::ListenerRule"
     REF = "RuleArn"
-    HONOURED = frozenset({"Actions", "Conditions", "ListenerArn", "Priority", "Tags"})
+    _CONDITION = ("Field", "HostHeaderConfig", "HttpHeaderConfig", "HttpRequestMethodConfig", "PathPatternConfig",
+                  "QueryStringConfig", "RegexValues", "SourceIpConfig.Values", "Values")  # fmt: skip
+    HONOURED = frozenset({*(f"Actions.*.{name}" for name in _ACTION), *(f"Conditions.*.{name}" for name in _CONDITION),
+                          "ListenerArn", "Priority", "Tags"})  # fmt: skip
 
     def create(self, request: Request) -> Progress:
         """Make it."""
-        model = request.desired_state
-        names = ("Actions", "Conditions", "ListenerArn", "Priority")
-        made = self.client(request).create_rule(**typed({name: model[name] for name in names}), **_tagged(model))
+        model, elb = request.desired_state, self.client(request)
+        wanted = {name: model[name] for name in ("Actions", "Conditions", "ListenerArn", "Priority")}
+        made = elb.create_rule(**typed(elb, "CreateRule", wanted), **tagged(model))
         return done(model | _rule(made["Rules"][0]))
 
     def update(self, request: Request) -> Progress:
         """Change actions, conditions, place and tags."""
         model, before, elb = request.desired_state, request.previous_state or {}, self.client(request)
         arn = before["RuleArn"]
-        elb.modify_rule(RuleArn=arn, **typed({name: model[name] for name in ("Actions", "Conditions")}))
+        wanted = {name: model[name] for name in ("Actions", "Conditions")}
+        elb.modify_rule(RuleArn=arn, **typed(elb, "ModifyRule", wanted))
         if str(model["Priority"]) != str(before.get("Priority")):
             elb.set_rule_priorities(RulePriorities=[{"RuleArn": arn, "Priority": int(model["Priority"])}])
         _retag(elb, arn, before, model)
@@ -200,18 +204,8 @@ class ListenerRule(Resource):
         return done(request.desired_state | _rule(seen) | {name: seen[name] for name in ("Actions", "Conditions")})
 
 
-def typed(value: Any, name: str = "") -> Any:
-    """Numbers and truth values that templates write as text, as the API takes them."""
-    if isinstance(value, dict):
-        # The ports and codes of a redirect are text for the API too.
-        return {key: typed(one, "" if name == "RedirectConfig" else key) for key, one in value.items()}
-    if isinstance(value, list):
-        return [typed(one, name) for one in value]
-    if name in _NUMBERS and isinstance(value, str):
-        return int(value)
-    if name in _TRUTHS and isinstance(value, str):
-        return value.lower() == "true"
-    return value
+def _targets(elb: Any, arn: str, model: Json) -> Json:
+    return typed(elb, "RegisterTargets", {"TargetGroupArn": arn, "Targets": model.get("Targets") or []})
 
 
 def _name(request: Request) -> str:
@@ -242,17 +236,13 @@ def _set_attributes(elb: Any, model: Json, before: Json) -> None:
         elb.modify_target_group_attributes(TargetGroupArn=model["TargetGroupArn"], Attributes=pairs)
 
 
-def _tagged(model: Json) -> Json:
-    """The tags as a parameter; the API takes no empty list."""
-    return {"Tags": tags_of(model)} if model.get("Tags") else {}
-
-
 def _retag(elb: Any, arn: str, before: Json, model: Json) -> None:
-    old, new = tags_of(before), tags_of(model)
-    if gone := sorted({tag["Key"] for tag in old} - {tag["Key"] for tag in new}):
-        elb.remove_tags(ResourceArns=[arn], TagKeys=gone)
-    if new and new != old:
-        elb.add_tags(ResourceArns=[arn], Tags=new)
+    retag(
+        model,
+        before,
+        put=lambda tags: elb.add_tags(ResourceArns=[arn], Tags=tags),
+        take=lambda keys: elb.remove_tags(ResourceArns=[arn], TagKeys=keys),
+    )
 
 
 def _balancer(seen: Json) -> Json:

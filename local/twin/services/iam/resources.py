@@ -3,14 +3,11 @@
 import json
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from twin.services.common.resources import Progress, Request, Resource, done, tags_of
+from twin.services.common.resources import Progress, Request, Resource, done, retag, tagged, unless_gone
 
 type Json = dict[str, Any]
 
 _HOLDERS = (("Roles", "role", "RoleName"), ("Users", "user", "UserName"), ("Groups", "group", "GroupName"))
-_GONE = {"NoSuchEntity"}
 
 
 class Role(Resource):
@@ -28,8 +25,7 @@ class Role(Resource):
         if model.get("MaxSessionDuration"):
             plain["MaxSessionDuration"] = int(model["MaxSessionDuration"])
         trust = _text(model["AssumeRolePolicyDocument"])
-        tags = {"Tags": tags_of(model)} if model.get("Tags") else {}
-        made = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust, **plain, **tags)["Role"]
+        made = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust, **plain, **tagged(model))["Role"]
         model |= {"RoleName": name, "Arn": made["Arn"], "RoleId": made["RoleId"]}
         self._bring_policies(iam, model, {})
         return done(model)
@@ -47,25 +43,23 @@ class Role(Resource):
         elif before.get("PermissionsBoundary"):
             iam.delete_role_permissions_boundary(RoleName=name)
         self._bring_policies(iam, model, before)
-        gone = {tag["Key"] for tag in tags_of(before)} - {tag["Key"] for tag in tags_of(model)}
-        if gone:
-            iam.untag_role(RoleName=name, TagKeys=sorted(gone))
-        if model.get("Tags"):
-            iam.tag_role(RoleName=name, Tags=tags_of(model))
+        retag(
+            model,
+            before,
+            put=lambda tags: iam.tag_role(RoleName=name, Tags=tags),
+            take=lambda keys: iam.untag_role(RoleName=name, TagKeys=keys),
+        )
         return done(model)
 
     def delete(self, request: Request) -> Progress:
         """Remove it with the policies that it holds."""
         name, iam = request.desired_state["RoleName"], self.client(request)
-        try:
+        with unless_gone():
             for one in iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]:
                 iam.detach_role_policy(RoleName=name, PolicyArn=one["PolicyArn"])
             for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]:
                 iam.delete_role_policy(RoleName=name, PolicyName=policy)
             iam.delete_role(RoleName=name)
-        except ClientError as error:
-            if error.response["Error"]["Code"] not in _GONE:
-                raise
         return done({})
 
     def read(self, request: Request) -> Progress:
@@ -130,16 +124,64 @@ class Policy(Resource):
         return done(request.desired_state)
 
 
+class ManagedPolicy(Resource):
+    """A policy of its own, attached to roles, users and groups. Core drops its path and description."""
+
+    TYPE, REF = "AWS::IAM::ManagedPolicy", "PolicyArn"
+    HONOURED = frozenset({"Description", "Groups", "ManagedPolicyName", "Path", "PolicyDocument", "Roles", "Users"})
+
+    def create(self, request: Request) -> Progress:
+        """Make it and attach it."""
+        model, iam = request.desired_state, self.client(request)
+        name = model.get("ManagedPolicyName") or self.generated_name(request, 128, distinct=True)
+        plain = {one: model[one] for one in ("Description", "Path") if model.get(one)}
+        made = iam.create_policy(PolicyName=name, PolicyDocument=_text(model["PolicyDocument"]), **plain)
+        model["PolicyArn"] = made["Policy"]["Arn"]
+        self._attach(iam, model, {})
+        return done(model)
+
+    def update(self, request: Request) -> Progress:
+        """Give it a new version in place of the former, and attach it to those that are named now."""
+        model, before, iam = request.desired_state, request.previous_state or {}, self.client(request)
+        arn = model["PolicyArn"] = before["PolicyArn"]
+        if (text := _text(model["PolicyDocument"])) != _text(before["PolicyDocument"]):
+            standing = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+            iam.create_policy_version(PolicyArn=arn, PolicyDocument=text, SetAsDefault=True)
+            iam.delete_policy_version(PolicyArn=arn, VersionId=standing)
+        self._attach(iam, model, before)
+        return done(model)
+
+    def delete(self, request: Request) -> Progress:
+        """Detach and remove it; one that is gone is no error."""
+        model, iam = request.desired_state, self.client(request)
+        self._attach(iam, {"PolicyArn": model["PolicyArn"]}, model)
+        with unless_gone():
+            iam.delete_policy(PolicyArn=model["PolicyArn"])
+        return done({})
+
+    def read(self, request: Request) -> Progress:
+        """The policy, if it is there."""
+        self.client(request).get_policy(PolicyArn=request.desired_state["PolicyArn"])
+        return done(request.desired_state)
+
+    @staticmethod
+    def _attach(iam: Any, model: Json, before: Json) -> None:
+        for holders, kind, key in _HOLDERS:
+            wanted, standing = model.get(holders) or [], before.get(holders) or []
+            for holder in [one for one in standing if one not in wanted]:
+                with unless_gone():
+                    getattr(iam, f"detach_{kind}_policy")(**{key: holder}, PolicyArn=model["PolicyArn"])
+            for holder in [one for one in wanted if one not in standing]:
+                getattr(iam, f"attach_{kind}_policy")(**{key: holder}, PolicyArn=model["PolicyArn"])
+
+
 def _take(iam: Any, kind: str, key: str, holder: str, policy: str) -> None:
-    try:
+    with unless_gone():
         getattr(iam, f"delete_{kind}_policy")(**{key: holder}, PolicyName=policy)
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in _GONE:
-            raise
 
 
 def _text(document: Any) -> str:
     return document if isinstance(document, str) else json.dumps(document)
 
 
-RESOURCES: list[type[Resource]] = [Role, Policy]
+RESOURCES: list[type[Resource]] = [Role, Policy, ManagedPolicy]

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from twin.services.common.resources import Progress, Request, Resource, done, failed, tags_of, unless_gone
+from twin.services.common.resources import Progress, Request, Resource, done, failed, retag, tags_of, unless_gone
 from twin.services.common.typed import typed
 from twin.services.logs.patterns import PatternError, parse
 
@@ -23,7 +23,7 @@ class LogGroup(Resource):
         name = model.get("LogGroupName") or self.generated_name(request, 512)
         wanted: Json = {"logGroupName": name}
         if model.get("Tags"):
-            wanted["tags"] = _tags(model)
+            wanted["tags"] = {tag["Key"]: tag["Value"] for tag in tags_of(model)}
         if model.get("KmsKeyId"):
             wanted["kmsKeyId"] = model["KmsKeyId"]
         logs.create_log_group(**wanted)
@@ -36,11 +36,13 @@ class LogGroup(Resource):
         model, before, logs = request.desired_state, request.previous_state or {}, self.client(request)
         model |= {name: before[name] for name in ("LogGroupName", "Arn")}
         _retain(logs, model, before)
-        arn, wanted = _arn(request, model["LogGroupName"]), _tags(model)
-        if gone := sorted(set(_tags(before)) - set(wanted)):
-            logs.untag_resource(resourceArn=arn, tagKeys=gone)
-        if wanted:
-            logs.tag_resource(resourceArn=arn, tags=wanted)
+        arn = _arn(request, model["LogGroupName"])
+        retag(
+            model,
+            before,
+            put=lambda tags: logs.tag_resource(resourceArn=arn, tags={tag["Key"]: tag["Value"] for tag in tags}),
+            take=lambda keys: logs.untag_resource(resourceArn=arn, tagKeys=keys),
+        )
         return done(model)
 
     def delete(self, request: Request) -> Progress:
@@ -129,10 +131,6 @@ class ResourcePolicy(Resource):
 
 def _arn(request: Request, name: str) -> str:
     return f"arn:aws:logs:{request.region_name}:{request.account_id}:log-group:{name}"
-
-
-def _tags(model: Json) -> dict[str, str]:
-    return {tag["Key"]: tag["Value"] for tag in tags_of(model)}
 
 
 def _retain(logs: Any, model: Json, before: Json) -> None:

@@ -10,20 +10,18 @@ from twin.services.common.resources import (
     Resource,
     done,
     failed,
+    retag,
     tags_of,
     unless_gone,
     waiting,
 )
+from twin.services.common.typed import typed
 from twin.services.rds import controller
 from twin.services.rds.instances import find
 from twin.services.rds.parameters import MOST_PER_REQUEST, method_of
 
 type Json = dict[str, Any]
 
-_NUMBERS = {"AllocatedStorage", "BackupRetentionPeriod", "Iops", "MaxAllocatedStorage", "MonitoringInterval", "Port",
-            "StorageThroughput"}  # fmt: skip
-_TRUTHS = {"AutoMinorVersionUpgrade", "CopyTagsToSnapshot", "DeletionProtection", "EnableIAMDatabaseAuthentication",
-           "EnablePerformanceInsights", "MultiAZ", "PubliclyAccessible", "StorageEncrypted"}  # fmt: skip
 _CREATED_WITH = ("AllocatedStorage", "AutoMinorVersionUpgrade", "AvailabilityZone", "BackupRetentionPeriod",
                  "CACertificateIdentifier", "CopyTagsToSnapshot", "DBInstanceClass", "DBName", "DBParameterGroupName",
                  "DBSubnetGroupName", "DeletionProtection", "EnableIAMDatabaseAuthentication",
@@ -31,8 +29,8 @@ _CREATED_WITH = ("AllocatedStorage", "AutoMinorVersionUpgrade", "AvailabilityZon
                  "MasterUserPassword", "MasterUsername", "MaxAllocatedStorage", "MonitoringInterval", "MultiAZ", "Port",
                  "PreferredBackupWindow", "PreferredMaintenanceWindow", "PubliclyAccessible", "StorageEncrypted",
                  "StorageThroughput", "StorageType")  # fmt: skip
-_REPLACING = {"AvailabilityZone", "DBName", "DBSubnetGroupName", "Engine", "KmsKeyId", "MasterUsername", "Port",
-              "StorageEncrypted"}  # fmt: skip
+# AWS replaces an instance where these change, though its schema does not count them among those fixed at creation.
+_REPLACING = ("AvailabilityZone", "Engine")
 
 
 class DBInstance(Resource):
@@ -51,14 +49,15 @@ class DBInstance(Resource):
 
     def create(self, request: Request) -> Progress:
         """Make it and wait until it is available."""
-        model = request.desired_state
+        model, rds = request.desired_state, self.client(request)
         if request.custom_context.get("asked"):
             return self._watch(request, model)
-        wanted = _typed({name: model[name] for name in _CREATED_WITH if name in model})
+        wanted = _asked(rds, model)
         if model.get("EnableCloudwatchLogsExports"):
             wanted["EnableCloudwatchLogsExports"] = model["EnableCloudwatchLogsExports"]
-        made = self.client(request).create_db_instance(
-            DBInstanceIdentifier=model.get("DBInstanceIdentifier") or self.generated_name(request, 63, lower=True),
+        name = model.get("DBInstanceIdentifier")
+        made = rds.create_db_instance(
+            DBInstanceIdentifier=name or self.generated_name(request, 63, lower=True, distinct=True),
             VpcSecurityGroupIds=model.get("VPCSecurityGroups") or [],
             Tags=tags_of(model),
             **wanted,
@@ -66,23 +65,19 @@ class DBInstance(Resource):
         return waiting(model | {"DBInstanceIdentifier": made["DBInstanceIdentifier"]}, asked=True)
 
     def update(self, request: Request) -> Progress:
-        """Change it at once, reboot it where its parameters wait for that, and wait until it is available."""
+        """Change it at once, unless ApplyImmediately says otherwise, reboot it where its parameters wait for that,
+        and wait until it is available."""
         model, before, rds = request.desired_state, request.previous_state or {}, self.client(request)
         name = before["DBInstanceIdentifier"]
         model |= {"DBInstanceIdentifier": name}
         if not request.custom_context.get("asked"):
-            changes = _typed({key: model[key] for key in _CREATED_WITH if _changed(key, model, before)})
-            if _changed("VPCSecurityGroups", model, before):
-                changes["VpcSecurityGroupIds"] = model["VPCSecurityGroups"]
-            logs, former = (set(one.get("EnableCloudwatchLogsExports") or []) for one in (model, before))
-            if logs != former:
-                changes["CloudwatchLogsExportConfiguration"] = {
-                    "EnableLogTypes": sorted(logs - former),
-                    "DisableLogTypes": sorted(former - logs),
-                }
-            rds.modify_db_instance(DBInstanceIdentifier=name, ApplyImmediately=True, **changes)
+            changes = self._changes(rds, model, before)
+            if stuck := [one for one in _REPLACING if one in changes]:
+                return failed(before, f"The twin cannot change {stuck[0]} of an instance that stands")
+            immediately = str(model.get("ApplyImmediately", True)).lower() == "true"
+            rds.modify_db_instance(DBInstanceIdentifier=name, ApplyImmediately=immediately, **changes)
             _tag(rds, find(request.region_name, name).arn, model, before)
-            return waiting(model, asked=True, reboot="DBParameterGroupName" in changes)
+            return waiting(model, asked=True, reboot=immediately and "DBParameterGroupName" in changes)
         progress = self._watch(request, model, reboot=bool(request.custom_context.get("reboot")))
         return failed(before, progress.message) if progress.error_code else progress
 
@@ -100,6 +95,21 @@ class DBInstance(Resource):
     def read(self, request: Request) -> Progress:
         """What the API says of it."""
         return done(request.desired_state | self._seen(request, request.desired_state["DBInstanceIdentifier"]))
+
+    def _changes(self, rds: Any, model: Json, before: Json) -> Json:
+        wanted, standing = _asked(rds, model), _asked(rds, before)
+        changes = {name: one for name, one in wanted.items() if one != standing.get(name) and name not in self.fixed()}
+        if "Port" in changes:
+            changes["DBPortNumber"] = changes.pop("Port")
+        if model.get("VPCSecurityGroups") and model["VPCSecurityGroups"] != before.get("VPCSecurityGroups"):
+            changes["VpcSecurityGroupIds"] = model["VPCSecurityGroups"]
+        logs, former = (set(one.get("EnableCloudwatchLogsExports") or []) for one in (model, before))
+        if logs != former:
+            changes["CloudwatchLogsExportConfiguration"] = {
+                "EnableLogTypes": sorted(logs - former),
+                "DisableLogTypes": sorted(former - logs),
+            }
+        return changes
 
     def _watch(self, request: Request, model: Json, *, reboot: bool = False) -> Progress:
         name = model["DBInstanceIdentifier"]
@@ -179,7 +189,7 @@ class DBParameterGroup(Resource):
     def create(self, request: Request) -> Progress:
         """Make it and set its parameters; where one is refused nothing stays."""
         model, rds = request.desired_state, self.client(request)
-        name = model.get("DBParameterGroupName") or self.generated_name(request, 255, lower=True)
+        name = model.get("DBParameterGroupName") or self.generated_name(request, 255, lower=True, distinct=True)
         made = rds.create_db_parameter_group(
             DBParameterGroupName=name,
             DBParameterGroupFamily=model["Family"],
@@ -230,27 +240,21 @@ class DBParameterGroup(Resource):
             rds.modify_db_parameter_group(DBParameterGroupName=name, Parameters=part)
 
 
-def _changed(name: str, model: Json, before: Json) -> bool:
-    return name not in _REPLACING and name in model and str(model[name]) != str(before.get(name))
+def _asked(rds: Any, model: Json) -> Json:
+    return typed(rds, "CreateDBInstance", {name: model[name] for name in _CREATED_WITH if name in model})
 
 
 def _tag(rds: Any, arn: str, model: Json, before: Json) -> None:
-    if gone := {one["Key"] for one in tags_of(before)} - {one["Key"] for one in tags_of(model)}:
-        rds.remove_tags_from_resource(ResourceName=arn, TagKeys=sorted(gone))
-    if model.get("Tags"):
-        rds.add_tags_to_resource(ResourceName=arn, Tags=tags_of(model))
+    retag(
+        model,
+        before,
+        put=lambda tags: rds.add_tags_to_resource(ResourceName=arn, Tags=tags),
+        take=lambda keys: rds.remove_tags_from_resource(ResourceName=arn, TagKeys=keys),
+    )
 
 
 def _text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _typed(properties: Json) -> Json:
-    """Numbers and truth values that templates write as text, as the API takes them."""
-    return {
-        name: int(value) if name in _NUMBERS else str(value).lower() == "true" if name in _TRUTHS else str(value)
-        for name, value in properties.items()
-    }
 
 
 RESOURCES: list[type[Resource]] = [DBInstance, DBSubnetGroup, DBParameterGroup]

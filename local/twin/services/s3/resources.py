@@ -7,7 +7,7 @@ from typing import Any
 
 from localstack.services.s3.resource_providers.aws_s3_bucket import S3BucketProvider
 
-from twin.services.common.resources import Progress, Request, Resource, done, is_missing, tags_of
+from twin.services.common.resources import Progress, Request, Resource, done, tags_of, unless_gone
 from twin.services.common.typed import typed
 from twin.services.s3 import translate
 
@@ -84,9 +84,9 @@ class Bucket(Resource):
 
     TYPE = "AWS::S3::Bucket"
     REF = "BucketName"
-    RECORDED = frozenset({"BucketEncryption", "LifecycleConfiguration", "LoggingConfiguration",
+    RECORDED = frozenset({"BucketEncryption", "LifecycleConfiguration.Rules", "LoggingConfiguration",
                           "IntelligentTieringConfigurations"})  # fmt: skip
-    HONOURED = frozenset({*_SETTINGS, "BucketName", "ObjectLockEnabled"}) - RECORDED
+    HONOURED = frozenset({*_SETTINGS, "BucketName", "ObjectLockEnabled"}) - RECORDED - {"LifecycleConfiguration"}
 
     def create(self, request: Request) -> Progress:
         """Make it with all its settings; a name that is taken is an error, also when it is the account's own."""
@@ -124,12 +124,8 @@ class Bucket(Resource):
 
     def delete(self, request: Request) -> Progress:
         """Remove it; one that holds objects refuses, one that is gone is no error."""
-        s3 = self.client(request)
-        try:
-            s3.delete_bucket(Bucket=request.desired_state["BucketName"])
-        except s3.exceptions.ClientError as error:
-            if not (is_missing(error) or error.response["Error"]["Code"] == "NoSuchBucket"):
-                raise
+        with unless_gone():
+            self.client(request).delete_bucket(Bucket=request.desired_state["BucketName"])
         return done({})
 
     def read(self, request: Request) -> Progress:
@@ -158,12 +154,8 @@ class BucketPolicy(Resource):
 
     def delete(self, request: Request) -> Progress:
         """Take the policy away; a bucket that is gone has none."""
-        s3 = self.client(request)
-        try:
-            s3.delete_bucket_policy(Bucket=request.desired_state["Bucket"])
-        except s3.exceptions.ClientError as error:
-            if error.response["Error"]["Code"] not in ("NoSuchBucket", "NoSuchBucketPolicy"):
-                raise
+        with unless_gone():
+            self.client(request).delete_bucket_policy(Bucket=request.desired_state["Bucket"])
         return done({})
 
     def read(self, request: Request) -> Progress:

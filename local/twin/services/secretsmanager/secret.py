@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from twin.services.common.resources import Progress, Request, Resource, done, tags_of, unless_gone
+from twin.services.common.resources import Progress, Request, Resource, done, retag, tagged, unless_gone
 from twin.services.common.typed import typed
 
 type Json = dict[str, Any]
@@ -23,8 +23,7 @@ class Secret(Resource):
         wanted = {one: model[one] for one in ("Description", "KmsKeyId", "SecretString") if model.get(one)}
         if model.get("GenerateSecretString") is not None:
             wanted["SecretString"] = _generated(secrets, model["GenerateSecretString"])
-        tags = {"Tags": tags_of(model)} if model.get("Tags") else {}
-        made = secrets.create_secret(Name=name, **wanted, **tags)
+        made = secrets.create_secret(Name=name, **wanted, **tagged(model))
         return done(model | {"Name": name, "Id": made["ARN"]})
 
     def update(self, request: Request) -> Progress:
@@ -40,11 +39,12 @@ class Secret(Resource):
         elif model.get("SecretString") and model["SecretString"] != before.get("SecretString"):
             wanted["SecretString"] = model["SecretString"]
         secrets.update_secret(SecretId=model["Id"], **wanted)
-        gone = {tag["Key"] for tag in tags_of(before)} - {tag["Key"] for tag in tags_of(model)}
-        if gone:
-            secrets.untag_resource(SecretId=model["Id"], TagKeys=sorted(gone))
-        if model.get("Tags"):
-            secrets.tag_resource(SecretId=model["Id"], Tags=tags_of(model))
+        retag(
+            model,
+            before,
+            put=lambda tags: secrets.tag_resource(SecretId=model["Id"], Tags=tags),
+            take=lambda keys: secrets.untag_resource(SecretId=model["Id"], TagKeys=keys),
+        )
         return done(model)
 
     def delete(self, request: Request) -> Progress:

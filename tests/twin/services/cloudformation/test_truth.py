@@ -228,3 +228,119 @@ def test_functions_that_core_passes_on_are_computed(twin: Twin, stack: str) -> N
     }
     outputs = deploy(twin, stack, template)
     assert outputs == {"Block": "10.0.1.0/24", "Json": f'{{"name":"/{stack}/text"}}', "Count": "3"}
+
+
+def test_what_asks_for_a_snapshot_is_not_removed_before_there_are_snapshots(twin: Twin, stack: str) -> None:
+    """The policy is the engine's, whatever the type: a parameter is quicker than a database."""
+    cloudformation, ssm = twin.client("cloudformation"), twin.client("ssm")
+    text, other = parameter(f"/{stack}/text", "one"), parameter(f"/{stack}/other", "x")
+    kept = text | {"DeletionPolicy": "Snapshot", "UpdateReplacePolicy": "Snapshot"}
+    both: Json = {"Resources": {"Text": kept, "Other": other}}
+    deploy(twin, stack, both)
+    kept["Properties"]["Value"] = "two"
+    deploy(twin, stack, both)
+
+    replaced = copy.deepcopy(both)
+    replaced["Resources"]["Text"]["Properties"]["Name"] = f"/{stack}/moved"
+    removed = {"Resources": {"Other": other}}
+    for template, policy in ((replaced, "UpdateReplacePolicy"), (removed, "DeletionPolicy")):
+        assert execute(twin, stack, template, "UPDATE")["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+        failed = [one for one in events(twin, stack) if one[1] == "UPDATE_FAILED"][-1]
+        assert (failed[0], failed[2]) == (
+            "Text",
+            f"The twin takes no snapshots yet, as {policy} Snapshot asks: set it to Retain or Delete",
+        )
+
+    cloudformation.delete_stack(StackName=stack)
+    seen = eventually(
+        lambda: cloudformation.describe_stacks(StackName=stack)["Stacks"][0],
+        lambda found: not found["StackStatus"].endswith("_IN_PROGRESS"),
+        20,
+    )
+    assert seen["StackStatus"] == "DELETE_FAILED"
+    assert "takes no snapshots yet" in next(one for one in events(twin, stack) if one[1] == "DELETE_FAILED")[2]
+    assert {ssm.get_parameter(Name=f"/{stack}/{name}")["Parameter"]["Value"] for name in ("text", "other")} == {
+        "two",
+        "x",
+    }
+    cloudformation.delete_stack(StackName=stack, RetainResources=["Text"])
+    eventually(lambda: {one["name"] for one in twin.status()["stacks"]}, lambda names: stack not in names, 20)
+    found = ssm.get_parameters_by_path(Path=f"/{stack}", Recursive=True)["Parameters"]
+    assert [one["Name"] for one in found] == [f"/{stack}/text"]
+    ssm.delete_parameter(Name=f"/{stack}/text")
+
+
+def test_a_policy_that_is_changed_is_the_one_that_counts(twin: Twin, stack: str) -> None:
+    kept = parameter(f"/{stack}/text", "one") | {"DeletionPolicy": "Snapshot"}
+    deploy(twin, stack, {"Resources": {"Text": kept}})
+    deploy(twin, stack, {"Resources": {"Text": kept | {"DeletionPolicy": "Delete"}}})
+    delete(twin, stack)
+    assert twin.client("ssm").get_parameters_by_path(Path=f"/{stack}", Recursive=True)["Parameters"] == []
+
+
+def test_what_is_retained_but_on_creation_goes_with_a_failed_creation_only(twin: Twin, stack: str) -> None:
+    ssm = twin.client("ssm")
+    policies = {"Kept": "Retain", "Spared": "RetainExceptOnCreate"}
+    made: Json = {
+        name: parameter(f"/{stack}/{name}", "x") | {"DeletionPolicy": policy} for name, policy in policies.items()
+    }
+    broken = {"Broken": BROKEN | {"DependsOn": list(made)}}
+
+    def standing() -> list[str]:
+        found = ssm.get_parameters_by_path(Path=f"/{stack}", Recursive=True)["Parameters"]
+        return sorted(one["Name"].rsplit("/", 1)[1] for one in found)
+
+    assert execute(twin, stack, {"Resources": made | broken}, "CREATE")["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert standing() == ["Kept"]
+    delete(twin, stack)
+    assert standing() == ["Kept"]
+    ssm.delete_parameter(Name=f"/{stack}/Kept")
+
+    first = {"Text": parameter(f"/{stack}/text", "x")}
+    deploy(twin, stack, {"Resources": first})
+    seen = execute(twin, stack, {"Resources": first | made | broken}, "UPDATE")
+    assert seen["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert standing() == ["Kept", "text"]
+    assert set(resources(twin, stack)) == {"Text"}
+    ssm.delete_parameter(Name=f"/{stack}/Kept")
+
+    deploy(twin, stack, {"Resources": first | made})
+    delete(twin, stack)
+    assert standing() == ["Kept", "Spared"]
+    ssm.delete_parameters(Names=[f"/{stack}/Kept", f"/{stack}/Spared"])
+
+
+def test_a_stack_that_is_made_and_changed_at_once_tells_the_truth_too(twin: Twin, stack: str) -> None:
+    cloudformation = twin.client("cloudformation")
+
+    def ask(operation: str, resources: Json, **more: Any) -> str:
+        getattr(cloudformation, operation)(StackName=stack, TemplateBody=json.dumps({"Resources": resources}), **more)
+        seen = eventually(
+            lambda: cloudformation.describe_stacks(StackName=stack)["Stacks"][0],
+            lambda found: not found["StackStatus"].endswith("_IN_PROGRESS"),
+            20,
+        )
+        return str(seen["StackStatus"])
+
+    text = {"Text": parameter(f"/{stack}/text", "one")}
+    with pytest.raises(ClientError, match="the twin does not make this type"):
+        ask("create_stack", {"Odd": {"Type": "AWS::SNS::Topic", "Properties": {}}})
+    assert stack not in {one["name"] for one in twin.status()["stacks"]}
+    with pytest.raises(ClientError, match="does not do TimeoutInMinutes"):
+        ask("create_stack", text, TimeoutInMinutes=1)
+    assert ask("create_stack", text | {"Broken": BROKEN}) == "ROLLBACK_COMPLETE"
+    delete(twin, stack)
+    assert ask("create_stack", text) == "CREATE_COMPLETE"
+    with pytest.raises(ClientError, match="already exists"):
+        ask("create_stack", text)
+    with pytest.raises(ClientError, match="Update of resource type is not permitted"):
+        ask("update_stack", {"Text": {"Type": "AWS::SQS::Queue", "Properties": {}}})
+    with pytest.raises(ClientError, match="No updates are to be performed"):
+        ask("update_stack", text)
+    assert ask("update_stack", text | {"Broken": BROKEN}) == "UPDATE_ROLLBACK_COMPLETE"
+    text["Text"]["Properties"]["Value"] = "two"
+    assert ask("update_stack", text) == "UPDATE_COMPLETE"
+    cloudformation.update_termination_protection(StackName=stack, EnableTerminationProtection=True)
+    with pytest.raises(ClientError, match="TerminationProtection is enabled"):
+        cloudformation.delete_stack(StackName=stack)
+    cloudformation.update_termination_protection(StackName=stack, EnableTerminationProtection=False)

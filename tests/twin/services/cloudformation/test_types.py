@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.twin.support import Twin, delete, deploy
+from tests.twin.support import Twin, delete, deploy, of, ref
 
 type Json = dict[str, Any]
 
@@ -21,15 +21,6 @@ def stack(twin: Twin) -> Iterator[str]:
     name = f"types-{time.time_ns():x}"
     yield name
     delete(twin, name)
-
-
-def of(kind: str, depends_on: str | None = None, **properties: Any) -> Json:
-    made: Json = {"Type": f"AWS::{kind}", "Properties": properties}
-    return made | ({"DependsOn": depends_on} if depends_on else {})
-
-
-def ref(name: str) -> Json:
-    return {"Ref": name}
 
 
 def network() -> Json:
@@ -186,6 +177,42 @@ def test_a_changed_role_keeps_what_a_policy_put_into_it(twin: Twin, stack: str) 
     seen = iam.get_role(RoleName=role)["Role"]
     assert seen["AssumeRolePolicyDocument"] == trust("lambda.amazonaws.com")
     assert seen["Description"] == "x"
+
+
+def test_a_managed_policy_has_its_path_and_changes_where_it_stands(twin: Twin, stack: str) -> None:
+    def document(action: str) -> Json:
+        return {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": action, "Resource": "*"}]}
+
+    who = {"Effect": "Allow", "Principal": {"Service": "ecs-tasks.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    resources = {
+        "Role": of("IAM::Role", AssumeRolePolicyDocument={"Version": "2012-10-17", "Statement": [who]}),
+        "Policy": of(
+            "IAM::ManagedPolicy",
+            Description="reads",
+            Path="/duet/",
+            PolicyDocument=document("s3:GetObject"),
+            Roles=[ref("Role")],
+        ),
+    }
+    deploy(twin, stack, {"Resources": resources})
+    iam, made = twin.client("iam"), ids(twin, stack)
+    policy = iam.get_policy(PolicyArn=made["Policy"])["Policy"]
+    assert (policy["Path"], policy["Description"]) == ("/duet/", "reads")
+    attached = iam.list_attached_role_policies(RoleName=made["Role"])["AttachedPolicies"]
+    assert [one["PolicyArn"] for one in attached] == [made["Policy"]]
+    resources["Policy"]["Properties"] |= {"PolicyDocument": document("s3:ListBucket"), "Roles": []}
+    deploy(twin, stack, {"Resources": resources})
+    assert ids(twin, stack) == made
+    version = iam.get_policy(PolicyArn=made["Policy"])["Policy"]["DefaultVersionId"]
+    seen = iam.get_policy_version(PolicyArn=made["Policy"], VersionId=version)["PolicyVersion"]
+    assert seen["Document"] == document("s3:ListBucket")
+    assert iam.list_attached_role_policies(RoleName=made["Role"])["AttachedPolicies"] == []
+
+
+def test_an_alarm_that_would_never_ring_is_refused(twin: Twin, stack: str) -> None:
+    rule = of("CloudWatch::CompositeAlarm", AlarmRule='ALARM("arn:a") AND NOT ALARM("arn:b")')
+    with pytest.raises(AssertionError, match="The twin evaluates rules of the form"):
+        deploy(twin, stack, {"Resources": {"Both": rule}})
 
 
 def test_a_generated_secret_stays_until_it_is_made_otherwise(twin: Twin, stack: str) -> None:

@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 from twin.core.addresses import loopback
 from twin.core.certificates import Authority
 
-from tests.twin.support import Twin, delete, deploy, eventually
+from tests.twin.support import Twin, delete, deploy, eventually, of, ref
 
 ZONES = ("ap-northeast-2a", "ap-northeast-2c")
 STACK = "balanced"
@@ -92,102 +92,8 @@ def logs(twin: Twin) -> Iterator[str]:
 
 
 def template(certificate: str, addresses: list[str], **more: Json) -> Json:
-    """Network, balancer, two groups, a rule by path and one by host."""
-    subnets = {
-        f"Subnet{number}": {
-            "Type": "AWS::EC2::Subnet",
-            "Properties": {
-                "VpcId": {"Ref": "Vpc"},
-                "CidrBlock": f"10.45.{number}.0/24",
-                "AvailabilityZone": zone,
-            },
-        }
-        for number, zone in enumerate(ZONES)
-    }
-    resources: Json = {
-        "Vpc": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.45.0.0/16"}},
-        "Gateway": {"Type": "AWS::EC2::InternetGateway", "Properties": {}},
-        "Attached": {
-            "Type": "AWS::EC2::VPCGatewayAttachment",
-            "Properties": {"VpcId": {"Ref": "Vpc"}, "InternetGatewayId": {"Ref": "Gateway"}},
-        },
-        **subnets,
-        "Balancer": {
-            "Type": "AWS::ElasticLoadBalancingV2::LoadBalancer",
-            "DependsOn": "Attached",
-            "Properties": {"Subnets": [{"Ref": name} for name in subnets], "Tags": [{"Key": "made", "Value": "here"}]},
-        },
-        "Group": {
-            "Type": "AWS::ElasticLoadBalancingV2::TargetGroup",
-            "Properties": {
-                "Port": "8080",
-                "Protocol": "HTTP",
-                "TargetType": "ip",
-                "VpcId": {"Ref": "Vpc"},
-                "HealthCheckPath": "/health",
-                "HealthCheckIntervalSeconds": 5,
-                "HealthCheckTimeoutSeconds": 2,
-                "UnhealthyThresholdCount": "2",
-                "HealthyThresholdCount": 2,
-                "TargetGroupAttributes": [{"Key": "deregistration_delay.timeout_seconds", "Value": "60"}],
-                "Targets": [{"Id": address, "Port": 8080} for address in addresses],
-            },
-        },
-        "Secure": {
-            "Type": "AWS::ElasticLoadBalancingV2::Listener",
-            "Properties": {
-                "LoadBalancerArn": {"Ref": "Balancer"},
-                "Port": 443,
-                "Protocol": "HTTPS",
-                "Certificates": [{"CertificateArn": certificate}],
-                "DefaultActions": [{"Type": "forward", "TargetGroupArn": {"Ref": "Group"}}],
-            },
-        },
-        "Plain": {
-            "Type": "AWS::ElasticLoadBalancingV2::Listener",
-            "Properties": {
-                "LoadBalancerArn": {"Ref": "Balancer"},
-                "Port": 80,
-                "Protocol": "HTTP",
-                "DefaultActions": [
-                    {
-                        "Type": "redirect",
-                        "RedirectConfig": {"Protocol": "HTTPS", "Port": "443", "StatusCode": "HTTP_301"},
-                    }
-                ],
-            },
-        },
-        "ByPath": {
-            "Type": "AWS::ElasticLoadBalancingV2::ListenerRule",
-            "Properties": {
-                "ListenerArn": {"Ref": "Secure"},
-                "Priority": 10,
-                "Conditions": [{"Field": "path-pattern", "PathPatternConfig": {"Values": ["/teapot*"]}}],
-                "Actions": [
-                    {
-                        "Type": "fixed-response",
-                        "FixedResponseConfig": {
-                            "StatusCode": "418",
-                            "ContentType": "text/plain",
-                            "MessageBody": "short and stout",
-                        },
-                    }
-                ],
-            },
-        },
-        "ByHost": {
-            "Type": "AWS::ElasticLoadBalancingV2::ListenerRule",
-            "Properties": {
-                "ListenerArn": {"Ref": "Secure"},
-                "Priority": 20,
-                "Conditions": [{"Field": "host-header", "HostHeaderConfig": {"Values": ["old.*"]}}],
-                "Actions": [
-                    {"Type": "redirect", "RedirectConfig": {"Host": "new.localhost", "StatusCode": "HTTP_302"}}
-                ],
-            },
-        },
-        **more,
-    }
+    """Network, balancer, a group with its targets, a listener with two rules, and one that leads to it."""
+    resources = {**network(), **balancing(certificate, addresses), **rules(), **more}
     outputs = {
         "Name": {"Value": {"Fn::GetAtt": ["Balancer", "DNSName"]}},
         "Arn": {"Value": {"Ref": "Balancer"}},
@@ -195,6 +101,82 @@ def template(certificate: str, addresses: list[str], **more: Json) -> Json:
         "FullName": {"Value": {"Fn::GetAtt": ["Group", "TargetGroupFullName"]}},
     }
     return {"Resources": resources, "Outputs": outputs}
+
+
+def network() -> Json:
+    """A VPC that the internet reaches, with a subnet in each zone."""
+    subnets = {
+        f"Subnet{number}": of("EC2::Subnet", VpcId=ref("Vpc"), CidrBlock=f"10.45.{number}.0/24", AvailabilityZone=zone)
+        for number, zone in enumerate(ZONES)
+    }
+    return {
+        "Vpc": of("EC2::VPC", CidrBlock="10.45.0.0/16"),
+        "Gateway": of("EC2::InternetGateway"),
+        "Attached": of("EC2::VPCGatewayAttachment", VpcId=ref("Vpc"), InternetGatewayId=ref("Gateway")),
+        **subnets,
+    }
+
+
+def balancing(certificate: str, addresses: list[str]) -> Json:
+    """The balancer, its group, a listener over TLS and one that leads to it; some numbers are text."""
+    to_group = {"Type": "forward", "TargetGroupArn": ref("Group")}
+    to_tls = {"Protocol": "HTTPS", "Port": "443", "StatusCode": "HTTP_301"}
+    subnets = [ref(f"Subnet{number}") for number in range(len(ZONES))]
+    balancer = of("ElasticLoadBalancingV2::LoadBalancer", Subnets=subnets, Tags=[{"Key": "made", "Value": "here"}])
+    return {
+        "Balancer": {**balancer, "DependsOn": "Attached"},
+        "Group": of(
+            "ElasticLoadBalancingV2::TargetGroup",
+            Port="8080",
+            Protocol="HTTP",
+            TargetType="ip",
+            VpcId=ref("Vpc"),
+            HealthCheckPath="/health",
+            HealthCheckIntervalSeconds=5,
+            HealthCheckTimeoutSeconds=2,
+            UnhealthyThresholdCount="2",
+            HealthyThresholdCount=2,
+            TargetGroupAttributes=[{"Key": "deregistration_delay.timeout_seconds", "Value": "60"}],
+            Targets=[{"Id": address, "Port": 8080} for address in addresses],
+        ),
+        "Secure": of(
+            "ElasticLoadBalancingV2::Listener",
+            LoadBalancerArn=ref("Balancer"),
+            Port=443,
+            Protocol="HTTPS",
+            Certificates=[{"CertificateArn": certificate}],
+            DefaultActions=[to_group],
+        ),
+        "Plain": of(
+            "ElasticLoadBalancingV2::Listener",
+            LoadBalancerArn=ref("Balancer"),
+            Port=80,
+            Protocol="HTTP",
+            DefaultActions=[{"Type": "redirect", "RedirectConfig": to_tls}],
+        ),
+    }
+
+
+def rules() -> Json:
+    """One by path that answers itself, one by host that leads elsewhere."""
+    teapot = {"StatusCode": "418", "ContentType": "text/plain", "MessageBody": "short and stout"}
+    elsewhere = {"Host": "new.localhost", "StatusCode": "HTTP_302"}
+    return {
+        "ByPath": of(
+            "ElasticLoadBalancingV2::ListenerRule",
+            ListenerArn=ref("Secure"),
+            Priority=10,
+            Conditions=[{"Field": "path-pattern", "PathPatternConfig": {"Values": ["/teapot*"]}}],
+            Actions=[{"Type": "fixed-response", "FixedResponseConfig": teapot}],
+        ),
+        "ByHost": of(
+            "ElasticLoadBalancingV2::ListenerRule",
+            ListenerArn=ref("Secure"),
+            Priority=20,
+            Conditions=[{"Field": "host-header", "HostHeaderConfig": {"Values": ["old.*"]}}],
+            Actions=[{"Type": "redirect", "RedirectConfig": elsewhere}],
+        ),
+    }
 
 
 def test_requests_go_to_both_zones_over_tls_with_the_headers_of_a_balancer(
@@ -332,18 +314,14 @@ def test_what_the_twin_does_not_do_is_refused_before_anything_is_made(twin: Twin
 def test_an_update_changes_in_place_and_a_deletion_leaves_nothing(
     twin: Twin, balancer: Json, targets: list[Target]
 ) -> None:
-    extra = {
-        "Extra": {
-            "Type": "AWS::ElasticLoadBalancingV2::ListenerRule",
-            "Properties": {
-                "ListenerArn": {"Ref": "Secure"},
-                "Priority": 5,
-                "Conditions": [{"Field": "path-pattern", "Values": ["/extra"]}],
-                "Actions": [{"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "204"}}],
-            },
-        }
-    }
-    outputs = deploy(twin, STACK, template(balancer["Certificate"], [targets[0].ip], **extra))
+    extra = of(
+        "ElasticLoadBalancingV2::ListenerRule",
+        ListenerArn=ref("Secure"),
+        Priority=5,
+        Conditions=[{"Field": "path-pattern", "Values": ["/extra"]}],
+        Actions=[{"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "204"}}],
+    )
+    outputs = deploy(twin, STACK, template(balancer["Certificate"], [targets[0].ip], Extra=extra))
     assert outputs["Arn"] == balancer["Arn"]
     assert _ask(balancer, "/extra")[0] == 204
     left = [h for h in _every_health(twin, balancer) if h["TargetHealth"]["State"] != "draining"]

@@ -87,7 +87,6 @@ TEMPLATE: dict[str, Any] = {
         "Secret": {"Value": {"Ref": "Attached"}},
     },
 }
-NAME = "kept-instance"
 
 
 @pytest.fixture
@@ -104,18 +103,19 @@ def test_rows_outlive_an_end_a_kill_and_the_loss_of_the_control_plane(own: Datab
     outputs = _deploy(own, TEMPLATE)
     first = _secret(own, outputs)
     assert (first["host"], str(first["port"])) == (outputs["Address"], outputs["Port"])
-    assert {name: first[name] for name in ("engine", "username", "dbname", "dbInstanceIdentifier")} == {
+    assert {name: first[name] for name in ("engine", "username", "dbname")} == {
         "engine": "postgres",
         "username": "duet",
         "dbname": "duet",
-        "dbInstanceIdentifier": NAME,
     }
+    name = first["dbInstanceIdentifier"]
+    assert name.startswith("kept-instance-")
     _write(own, first, "create table moods (word text)", "insert into moods values ('first')")
 
     stop(own.twin.world, timeout=60)
     assert not _processes(own.twin.world), "no process outlives the twin"
     start(own.twin.world, timeout=60)
-    own.in_sync(NAME)
+    own.in_sync(name)
     _write(own, first, "insert into moods values ('second')")
 
     keeper = holder(own.twin.world)
@@ -124,7 +124,7 @@ def test_rows_outlive_an_end_a_kill_and_the_loss_of_the_control_plane(own: Datab
         os.kill(pid, signal.SIGKILL)
     eventually(lambda: holder(own.twin.world), lambda pid: pid is None, 10)
     start(own.twin.world, timeout=60)
-    own.in_sync(NAME)
+    own.in_sync(name)
     _write(own, first, "insert into moods values ('third')")
 
     stop(own.twin.world, timeout=60)
@@ -133,23 +133,23 @@ def test_rows_outlive_an_end_a_kill_and_the_loss_of_the_control_plane(own: Datab
     assert own.twin.client("rds").describe_db_instances()["DBInstances"] == []
     again = _secret(own, _deploy(own, TEMPLATE))
     assert again["password"] != first["password"]
-    assert again["host"] == first["host"]
-    with own.connect(NAME, again["password"]) as connection:
+    assert (again["dbInstanceIdentifier"], again["host"]) == (name, first["host"])
+    with own.connect(name, again["password"]) as connection:
         rows = connection.execute("select word from moods order by word").fetchall()
     assert rows == [("first",), ("second",), ("third",)]
-    assert own.in_sync(NAME)["standby"]["sync_state"] == "sync"
+    assert own.in_sync(name)["standby"]["sync_state"] == "sync"
 
     changed = json.loads(json.dumps(TEMPLATE))
     changed["Resources"]["Parameters"]["Properties"]["Parameters"] = {"work_mem": "8192"}
     changed["Resources"]["Instance"]["Properties"] |= {"MultiAZ": False, "AllocatedStorage": "30"}
     _deploy(own, changed, "UPDATE")
-    seen = own.see(NAME)
+    seen = own.see(name)
     assert (seen["MultiAZ"], seen["AllocatedStorage"]) == (False, 30)
-    with own.connect(NAME, again["password"]) as connection:
+    with own.connect(name, again["password"]) as connection:
         assert connection.execute("show work_mem").fetchone() == ("8MB",)
 
     own.twin.client("cloudformation").delete_stack(StackName=STACK)
-    eventually(lambda: own.is_there(NAME), lambda there: not there, 30)
+    eventually(lambda: own.is_there(name), lambda there: not there, 30)
     eventually(lambda: list((own.twin.world.state / "databases").rglob("PG_VERSION")), lambda found: not found, 10)
 
 
@@ -181,7 +181,7 @@ def _secret(own: Databases, outputs: dict[str, str]) -> dict[str, Any]:
 
 
 def _write(own: Databases, secret: dict[str, Any], *statements: str) -> None:
-    with own.connect(NAME, secret["password"]) as connection:
+    with own.connect(secret["dbInstanceIdentifier"], secret["password"]) as connection:
         for statement in statements:
             connection.execute(statement)  # type: ignore[arg-type]
 
