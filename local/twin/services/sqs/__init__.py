@@ -1,0 +1,1 @@
+"""What core's SQS lacks in CloudFormation."""
