@@ -25,6 +25,11 @@ def group_state(group_id: str, status: str) -> CommonServiceException:
     return fault("InvalidReplicationGroupState", f"Replication group {group_id} is not in available state: {status}.")
 
 
+def shard_not_found(shard: str) -> CommonServiceException:
+    """The replication group has no such shard."""
+    return fault("NodeGroupNotFoundFault", f"NodeGroup {shard} not found.", NOT_FOUND)
+
+
 def cluster_not_found(cluster_id: str) -> CommonServiceException:
     """There is no such node."""
     return fault("CacheClusterNotFound", f"CacheCluster not found: {cluster_id}", NOT_FOUND)

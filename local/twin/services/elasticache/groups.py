@@ -171,6 +171,26 @@ class ReplicationGroups(Provider):
         controller.wake()
         return _answer(kept, group)
 
+    @operation("TestFailover")
+    def test_failover(self, context: RequestContext, request: Json) -> Json:
+        """End the primary as if it were lost, and let a replica take over; AWS's limit for a day does not hold.
+
+        https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/API_TestFailover.html
+        """
+        only("elasticache", "TestFailover", request, ("ReplicationGroupId", "NodeGroupId"))
+        kept = registry.store(context)
+        with LOCK:
+            group = _available(kept, request["ReplicationGroupId"])
+            shard = request["NodeGroupId"]
+            if shard != views.SHARD:
+                raise errors.shard_not_found(shard)
+            if not group.automatic_failover:
+                raise errors.combination("TestFailover requires automatic failover to be enabled.")
+            group = kept.groups[group.id] = replace(group, test_failover=True)
+        controller.tell(group, f"Test Failover API called for node group {shard}")
+        controller.wake()
+        return _answer(kept, group)
+
     @operation("DeleteReplicationGroup")
     def delete_replication_group(self, context: RequestContext, request: Json) -> Json:
         """End the nodes and remove their data; also of a group that never became available."""
