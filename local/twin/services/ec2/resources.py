@@ -3,7 +3,10 @@
 from typing import Any
 
 from twin.services.common.resources import Progress, Request, Resource, done, tags_of, unless_gone
-from twin.services.ec2.network import NETWORK, retag
+from twin.services.ec2.gateways import GatewayAttachment, InternetGateway, NatGateway, VpcEndpoint
+from twin.services.ec2.routes import Route, RouteTable, SubnetRouteTableAssociation
+from twin.services.ec2.tagged import Json, retag
+from twin.services.ec2.vpc import Subnet, Vpc
 
 _RULE = ("IpProtocol", "FromPort", "ToPort")
 _PEERS = {
@@ -15,8 +18,6 @@ _PEERS = {
     "DestinationPrefixListId": ("PrefixListIds", "PrefixListId"),
 }
 _RULE_PROPERTIES = frozenset({*_RULE, *_PEERS, "GroupId", "Description"})
-
-type Json = dict[str, Any]
 
 
 def permission(rule: Json) -> Json:
@@ -227,5 +228,19 @@ def _plain(rule: Json) -> Json:
     }
 
 
-_OWN: list[type[Resource]] = [SecurityGroup, SecurityGroupIngress, SecurityGroupEgress, ElasticAddress, FlowLog]
-RESOURCES: list[type[Resource]] = [*_OWN, *NETWORK]
+RESOURCES: list[type[Resource]] = [
+    Vpc,
+    Subnet,
+    RouteTable,
+    Route,
+    SubnetRouteTableAssociation,
+    InternetGateway,
+    GatewayAttachment,
+    NatGateway,
+    VpcEndpoint,
+    SecurityGroup,
+    SecurityGroupIngress,
+    SecurityGroupEgress,
+    ElasticAddress,
+    FlowLog,
+]
