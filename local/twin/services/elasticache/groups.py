@@ -8,7 +8,9 @@ from typing import Any
 
 from twin.core.addresses import book
 from twin.core.timeline import emit
-from twin.services.common.api import Json, Provider, RequestContext, only, operation
+from twin.services.common.api import Json, Provider, RequestContext, only, operation, tags_from
+from twin.services.common.paging import page
+from twin.services.common.subnets import Subnet
 from twin.services.elasticache import controller, decide, endpoints, errors, parameters, registry, requests, views
 from twin.services.elasticache.models import (
     LOCK,
@@ -17,7 +19,6 @@ from twin.services.elasticache.models import (
     ParameterGroup,
     ReplicationGroup,
     Status,
-    Subnet,
 )
 
 DEFAULT_PORT = 6379
@@ -66,7 +67,7 @@ class ReplicationGroups(Provider):
                 automatic_failover=bool(request.get("AutomaticFailoverEnabled")),
                 multi_az=bool(request.get("MultiAZEnabled")),
                 recorded=requests.recorded(request),
-                tags=registry.tags_from(request),
+                tags=tags_from(request),
             )
         asked = request.get("EngineVersion") or parameters.version()
         stands = "" if parameters.version().startswith(asked) else f", which stands for {asked}"
@@ -80,9 +81,10 @@ class ReplicationGroups(Provider):
         kept = registry.store(context)
         name = request.get("ReplicationGroupId")
         found = [registry.group(kept, name)] if name else list(kept.groups.values())
-        part, marker = registry.page(found, request, lambda group: group.id)
-        shown = [views.replication_group(group, _values(kept, group)) for group in part]
-        return {"ReplicationGroups": shown, **marker}
+        found.sort(key=lambda group: group.id)
+        return page(
+            "ReplicationGroups", [views.replication_group(group, _values(kept, group)) for group in found], request
+        )
 
     @operation("DescribeCacheClusters")
     def describe_cache_clusters(self, context: RequestContext, request: Json) -> Json:
@@ -95,12 +97,13 @@ class ReplicationGroups(Provider):
             found = []
         else:
             found = [(group, node) for group in list(kept.groups.values()) for node in group.nodes]
-        part, marker = registry.page(found, request, lambda one: one[0].node_id(one[1]))
+        found.sort(key=lambda one: one[0].node_id(one[1]))
         nodes = bool(request.get("ShowCacheNodeInfo"))
         shown = [
-            views.cache_cluster(group, node, _values(kept, group), context=context, nodes=nodes) for group, node in part
+            views.cache_cluster(group, node, _values(kept, group), context=context, nodes=nodes)
+            for group, node in found
         ]
-        return {"CacheClusters": shown, **marker}
+        return page("CacheClusters", shown, request)
 
     @operation("ModifyReplicationGroup")
     def modify_replication_group(self, context: RequestContext, request: Json) -> Json:

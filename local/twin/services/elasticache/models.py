@@ -12,6 +12,8 @@ from typing import Any
 
 from localstack.services.stores import AccountRegionBundle, BaseStore, LocalAttribute
 
+from twin.services.common.subnets import Subnet
+
 LOCK = threading.RLock()
 MOST_EVENTS = 1000
 # A node with TLS in front of it listens beside its port; at its port TLS ends.
@@ -42,15 +44,6 @@ class Strategy(StrEnum):
     ROTATE = "ROTATE"
     SET = "SET"
     DELETE = "DELETE"
-
-
-@dataclass(frozen=True)
-class Subnet:
-    """A subnet of a subnet group."""
-
-    id: str
-    zone: str
-    cidr: str
 
 
 @dataclass(frozen=True)

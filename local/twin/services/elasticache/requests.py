@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from botocore.exceptions import ClientError
 
 from twin.services.common.api import Json, RequestContext, client, only
+from twin.services.common.subnets import Subnet
 from twin.services.elasticache import errors, parameters, registry
 from twin.services.elasticache.models import (
     HIGHEST_PORT,
     ElastiCacheStore,
     ReplicationGroup,
     Strategy,
-    Subnet,
     SubnetGroup,
 )
 

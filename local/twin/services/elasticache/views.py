@@ -2,6 +2,7 @@
 
 from twin.core.addresses import loopback
 from twin.services.common.api import Json, RequestContext
+from twin.services.common.subnets import Subnet
 from twin.services.elasticache import controller, decide, parameters
 from twin.services.elasticache.decide import GroupSeen, NodeSeen
 from twin.services.elasticache.models import (
@@ -10,7 +11,6 @@ from twin.services.elasticache.models import (
     ReplicationGroup,
     Role,
     Status,
-    Subnet,
     SubnetGroup,
 )
 from twin.services.elasticache.registry import arn
