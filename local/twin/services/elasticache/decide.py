@@ -131,7 +131,7 @@ def decide(group: GroupSeen) -> list[Action]:
     primary, heir = _primary(group), _heir(group)
     if primary is None or heir is None or not (primary.lost or group.test_failover):
         return ends + [action for node in group.nodes if (action := _next(node)) is not None]
-    others = [action for node in group.nodes if node != primary and (action := _next(node)) is not None]
+    others = [action for node in group.nodes if node not in (primary, heir) and (action := _next(node)) is not None]
     noticed = group.test_failover or primary.alive or primary.down >= NOTICE_SECONDS
     return [*ends, *others, FailOver(primary.id, heir.id)] if noticed else ends + others
 

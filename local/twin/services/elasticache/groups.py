@@ -43,7 +43,7 @@ class ReplicationGroups(Provider):
         )
         with LOCK:
             if group_id in kept.groups:
-                raise errors.group_exists(group_id)
+                raise errors.group_exists()
             now = datetime.now(UTC)
             primary, reader = endpoints.addresses(group_id)
             token = request.get("AuthToken")
@@ -204,7 +204,7 @@ class ReplicationGroups(Provider):
         with LOCK:
             group = registry.group(kept, request["ReplicationGroupId"])
             if group.deleting:
-                raise errors.group_state(group.id, Status.DELETING)
+                raise errors.group_state()
             group = kept.groups[group.id] = replace(group, deleting=True)
         controller.wake()
         return _answer(kept, group)
@@ -221,9 +221,8 @@ def _answer(kept: ElastiCacheStore, group: ReplicationGroup) -> Json:
 def _available(kept: ElastiCacheStore, name: str) -> ReplicationGroup:
     """The group, which may be changed only while it is available."""
     group = registry.group(kept, name)
-    status = decide.status(controller.look(group, _values(kept, group)))
-    if status is not Status.AVAILABLE:
-        raise errors.group_state(group.id, status.value)
+    if decide.status(controller.look(group, _values(kept, group))) is not Status.AVAILABLE:
+        raise errors.group_state()
     return group
 
 

@@ -39,7 +39,7 @@ class Said:
 
 def directory(group_id: str) -> Path:
     """Where a group's nodes keep their data, by the group's id alone: one made anew under this id finds it."""
-    return world().directory("elasticache", group_id)
+    return world().state / "elasticache" / group_id
 
 
 def primary_of(group_id: str) -> int | None:
@@ -111,6 +111,7 @@ class Running:
             if self._process is not None:
                 self._process.kill()
             kill_data_directory(wanted.data)
+            world().directory("elasticache", self.group_id)
             self._copied = False
             self._process = valkey.start(wanted)
             self.told, self._answered_at = wanted, time.monotonic()

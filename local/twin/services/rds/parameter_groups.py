@@ -105,11 +105,13 @@ class ParameterGroups(Provider):
     @operation("DeleteDBParameterGroup")
     def delete_parameter_group(self, context: RequestContext, request: Json) -> Json:
         """Forget a group that no instance has."""
-        group = _changeable(context, request)
+        group = find(context.region, request["DBParameterGroupName"])
+        if group.name == DEFAULT_GROUP:
+            raise errors.default_parameter_group(group.name)
         kept = store(context.region)
         with LOCK:
             if any(one.parameter_group == group.name for one in kept.instances.values()):
-                raise errors.parameter_group_in_use()
+                raise errors.parameter_group_in_use(group.name)
             del kept.parameter_groups[group.name]
         return {}
 

@@ -233,7 +233,7 @@ def test_deleting_leaves_no_process_no_port_no_directory(caches: Caches) -> None
 @pytest.mark.parametrize(
     ("more", "code"),
     [
-        ({"TransitEncryptionEnabled": False}, "InvalidParameterCombination"),
+        ({"TransitEncryptionEnabled": False}, "InvalidParameterValue"),
         ({"AuthToken": "short"}, "InvalidParameterValue"),
         ({"AuthToken": "with spaces and @ signs"}, "InvalidParameterValue"),
         ({"NumCacheClusters": 1}, "InvalidParameterCombination"),
@@ -250,6 +250,7 @@ def test_deleting_leaves_no_process_no_port_no_directory(caches: Caches) -> None
         ({"UserGroupIds": ["people"]}, "NotImplemented"),
         ({"CacheSubnetGroupName": "nowhere"}, "CacheSubnetGroupNotFoundFault"),
         ({"CacheParameterGroupName": "nothing"}, "CacheParameterGroupNotFound"),
+        ({"ReplicationGroupId": "pair"}, "ReplicationGroupAlreadyExists"),
         ({"SecurityGroupIds": ["sg-12345678"]}, "InvalidParameterValue"),
         ({"ReplicationGroupId": "two--hyphens"}, "InvalidParameterValue"),
     ],

@@ -89,6 +89,11 @@ def test_the_replica_that_has_come_furthest_takes_over() -> None:
     assert decide(replace(LOST, nodes=(DEAD, ALONE, third, silent))) == [FailOver("g-001", "g-003")]
 
 
+def test_nothing_else_is_done_to_the_two_between_whom_it_goes() -> None:
+    heir, third = replace(ALONE, settled=False), replace(ALONE, id="g-003", offset=1, settled=False)
+    assert decide(replace(LOST, nodes=(DEAD, heir, third))) == [Adjust("g-003"), FailOver("g-001", "g-002")]
+
+
 def test_after_a_failover_the_others_follow_and_the_old_primary_comes_back_as_a_replica() -> None:
     old = replace(DEAD, wanted=Role.REPLICA)
     new = replace(ALONE, wanted=Role.PRIMARY, role=Role.PRIMARY)
