@@ -167,7 +167,7 @@ class ReplicationGroups(Provider):
                 raise errors.value(f"NewReplicaCount {count} must be lower than the {len(replicas)} there are.")
             requests.check_failover(count + 1, automatic_failover=group.automatic_failover, multi_az=group.multi_az)
             kept_replicas = [node for node in replicas if group.node_id(node) not in named][:count]
-            nodes = (group.primary_node, *kept_replicas)
+            nodes = tuple(node for node in group.nodes if node.number == group.primary or node in kept_replicas)
             if group.multi_az:
                 requests.check_spread([node.subnet for node in nodes])
             group = kept.groups[group.id] = replace(group, nodes=nodes)
