@@ -22,12 +22,10 @@ class Cache(Construct):
         vpc: ec2.IVpc,
         security_group: ec2.ISecurityGroup,
         cache: CacheSettings,
-        zones: tuple[str, ...],
     ) -> None:
         super().__init__(scope, id_)
         self.auth_token = GeneratedSecret(self, "AuthToken", description="AUTH token of the cache", length=64)
         survives_a_zone = cache.replicas > 0
-        nodes = cache.replicas + 1
         self.group = elasticache.CfnReplicationGroup(
             self,
             "Group",
@@ -35,8 +33,8 @@ class Cache(Construct):
             engine="valkey",
             engine_version="9.1",
             cache_node_type=cache.node_type,
-            num_cache_clusters=nodes,
-            preferred_cache_cluster_a_zs=[zones[index % len(zones)] for index in range(nodes)],
+            # Named zones would be fixed at creation, and with them the number of nodes; Multi-AZ spreads them too.
+            num_cache_clusters=cache.replicas + 1,
             automatic_failover_enabled=survives_a_zone,
             multi_az_enabled=survives_a_zone,
             port=CACHE_PORT,

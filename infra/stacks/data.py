@@ -30,7 +30,6 @@ class DataStack(Stack):
             vpc=network.vpc,
             security_group=network.groups.cache,
             cache=settings.cache,
-            zones=settings.network.zones,
         )
         CfnOutput(self, "DatabaseEndpoint", value=self.database.instance.db_instance_endpoint_address)
         CfnOutput(self, "DatabaseSecretArn", value=self.database.secret.secret_arn)

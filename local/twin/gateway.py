@@ -73,7 +73,7 @@ def _is_well(seen: dict[str, Any]) -> list[bool]:
     return [
         *(stack["status"] in STANDING for stack in seen["stacks"]),
         *(service["running"] >= service["desired"] for service in seen["services"]),
-        *(database["status"] == "available" for database in seen["databases"]),
+        *(database["status"] == "available" and not database["lacks"] for database in seen["databases"]),
         *(cache["status"] == "available" for cache in seen["caches"]),
         *(any(zone["up"] for zone in balancer["zones"]) for balancer in seen["load_balancers"]),
         *(_is_served(balancer["targets"]) for balancer in seen["load_balancers"]),

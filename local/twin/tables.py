@@ -40,8 +40,15 @@ def _service(service: dict[str, Any]) -> list[tuple[object, ...]]:
 
 def _nodes(thing: dict[str, Any]) -> list[tuple[object, ...]]:
     endpoint = thing.get("endpoint") or thing.get("primary_endpoint") or {"address": "-", "port": "-"}
-    head = (thing["id"], thing["status"], "", f"{endpoint['address']}:{endpoint['port']}", "")
-    return [head, *(("", n["role"], n["zone"], f"{n['address']}:{n['port']}", n["pid"]) for n in thing["nodes"])]
+    head = (thing["id"], thing["status"], "", f"{endpoint['address']}:{endpoint['port']}", "", thing.get("lacks") or "")
+    nodes = [
+        ("", n["role"], n["zone"], f"{n['address']}:{n['port']}", n["pid"], _replication(n)) for n in thing["nodes"]
+    ]
+    return [head, *nodes]
+
+
+def _replication(node: dict[str, Any]) -> str:
+    return node.get("sync_state") or (f"link {node['link']}" if node.get("link") else "")
 
 
 def _table(title: str, rows: list[tuple[object, ...]]) -> str:

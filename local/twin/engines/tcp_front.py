@@ -1,7 +1,8 @@
 """One Envoy for all plain TCP endpoints: each has an address that stays while what stands behind it moves."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from twin.core.addresses import book
@@ -36,26 +37,22 @@ class TcpFront:
         """Let address:port lead to the upstreams (none: connections are closed at once).
 
         tls: end TLS here with this certificate, for a server that has none; None passes bytes on untouched.
-        Raises ProcessError when the port is taken or Envoy refuses.
+        Raises ProcessError when the port is taken or Envoy refuses: then the former route stays.
         """
         route = _Route(address, port, tuple(Endpoint(*upstream) for upstream in upstreams), tls)
         with self._lock:
             former = self._routes.get(name)
-            self._routes[name] = route
             if former is not None and _same_but_upstreams(former, route):
                 self._envoy.set_endpoints(name, route.upstreams)
-                return
-            try:
-                self._apply()
-            except ProcessError:
-                del self._routes[name]
-                raise
+                self._routes[name] = route
+            else:
+                self._bring({**self._routes, name: route})
 
     def remove(self, name: str) -> None:
         """End the endpoint; an unknown name is no error."""
         with self._lock:
-            if self._routes.pop(name, None) is not None:
-                self._apply()
+            if name in self._routes:
+                self._bring({other: route for other, route in self._routes.items() if other != name})
 
     def keep(self) -> bool:
         """Start Envoy again if it does not run; whether that was needed."""
@@ -70,12 +67,22 @@ class TcpFront:
         with self._lock:
             self._envoy.stop()
 
-    def _apply(self) -> None:
+    def _bring(self, routes: Mapping[str, _Route]) -> None:
+        try:
+            self._apply(routes)
+        except ProcessError:
+            # Envoy serves the former on, but its next start would find what it has refused.
+            with suppress(ProcessError):
+                self._apply(self._routes)
+            raise
+        self._routes = dict(routes)
+
+    def _apply(self, routes: Mapping[str, _Route]) -> None:
         self._envoy.start()
         self._envoy.apply(
-            [_listener(name, route) for name, route in self._routes.items()],
-            [self._envoy.cluster(name) for name in self._routes],
-            {name: route.upstreams for name, route in self._routes.items()},
+            [_listener(name, route) for name, route in routes.items()],
+            [self._envoy.cluster(name) for name in routes],
+            {name: route.upstreams for name, route in routes.items()},
         )
 
 

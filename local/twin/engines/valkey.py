@@ -81,7 +81,9 @@ def start(node: Node) -> Process:
 
 
 def adjust(before: Node, after: Node) -> None:
-    """Bring a running server from the settings and passwords of `before` to those of `after`; no client is cut.
+    """Bring a running server from the settings, passwords and primary of `before` to those of `after`.
+
+    No client is cut. A server that followed another and is to follow none goes on with what it has got so far.
 
     Raises redis.RedisError when it does not answer or refuses a setting.
     """
@@ -91,6 +93,8 @@ def adjust(before: Node, after: Node) -> None:
                 connection.config_set(name, value)
         if after.clients is not None and after.clients != before.clients:
             connection.execute_command("ACL", "SETUSER", "default", *_access(after.clients, after.forbidden))
+        if after.follows != before.follows:
+            connection.replicaof(*(after.follows or ("NO", "ONE")))
     write_atomic(_file(after), _configuration(after))
 
 

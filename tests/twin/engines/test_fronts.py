@@ -113,6 +113,24 @@ def test_a_taken_port_is_an_error_and_the_others_go_on(front: TcpFront) -> None:
     one.close()
 
 
+def test_a_refused_change_leaves_the_former_route(front: TcpFront) -> None:
+    one, two = _Answering(loopback("10.20.3.7"), b"one"), _Answering(loopback("10.20.4.7"), b"two")
+    endpoint = loopback(ENDPOINT)
+    front.route("db", endpoint, 5432, [(one.address, 5432)])
+    with pytest.raises(ProcessError, match="envoy endpoints refused its lds"):
+        front.route("db", two.address, 5432, [(two.address, 5432)])
+    assert _hear(endpoint) == b"one"
+    front.stop()
+    assert front.keep()
+    assert _hear(endpoint) == b"one"
+    front.route("db", endpoint, 5432, [(two.address, 5432)])
+    _eventually(lambda: _hear(endpoint), b"two", seconds=2)
+    front.remove("db")
+    _eventually(lambda: _refused(endpoint), True, seconds=5)
+    one.close()
+    two.close()
+
+
 def test_an_envoy_that_died_comes_back_with_its_endpoints(front: TcpFront) -> None:
     one = _Answering(loopback("10.20.3.7"), b"one")
     endpoint = loopback(ENDPOINT)

@@ -11,8 +11,5 @@ CORE: Mapping[str, frozenset[str]] = {
     "AWS::CDK::Metadata": frozenset({"Analytics"}),
     "AWS::KMS::Alias": frozenset({"AliasName", "TargetKeyId"}),
     "AWS::KMS::Key": frozenset({"Description", "KeyPolicy", "KeySpec", "KeyUsage", "Tags"}),
-    "AWS::SQS::Queue": frozenset({"ContentBasedDeduplication", "DelaySeconds", "FifoQueue", "MaximumMessageSize",
-                                  "MessageRetentionPeriod", "QueueName", "ReceiveMessageWaitTimeSeconds", "Tags",
-                                  "VisibilityTimeout"}),
     "AWS::SSM::Parameter": frozenset({"Description", "Name", "Type", "Value"}),
 }  # fmt: skip

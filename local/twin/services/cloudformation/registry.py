@@ -20,12 +20,14 @@ MODULES = (
     "twin.services.ecs.resources",
     "twin.services.elasticache.resources",
     "twin.services.elbv2.resources",
+    "twin.services.events.resources",
     "twin.services.iam.resources",
     "twin.services.logs.resources",
     "twin.services.rds.resources",
     "twin.services.s3.resources",
     "twin.services.secretsmanager.resources",
     "twin.services.secretsmanager.secret",
+    "twin.services.sqs.resources",
 )
 _own: dict[str, type[Resource]] = {}
 

@@ -41,6 +41,7 @@ __all__ = [
     "operation",
     "serve",
     "tag_list",
+    "tags_from",
 ]
 
 
@@ -106,6 +107,11 @@ def only(service: str, name: str, request: Json, honoured: Iterable[str]) -> Non
 def tag_list(tags: dict[str, str], key: str = "Key", value: str = "Value") -> list[Json]:
     """Tags as AWS's APIs list them."""
     return [{key: name, value: text} for name, text in sorted(tags.items())]
+
+
+def tags_from(request: Json) -> dict[str, str]:
+    """The Tags of a request; of a key that is named twice the last."""
+    return {str(tag["Key"]): str(tag.get("Value") or "") for tag in request.get("Tags") or []}
 
 
 def _ask_moto(context: RequestContext, _request: Json) -> Json:

@@ -3,7 +3,10 @@
 from typing import Any
 
 from twin.services.common.resources import Progress, Request, Resource, done, unless_gone
-from twin.services.ec2.network import NETWORK, Tagged, call
+from twin.services.ec2.gateways import GatewayAttachment, InternetGateway, NatGateway, VpcEndpoint
+from twin.services.ec2.routes import Route, RouteTable, SubnetRouteTableAssociation
+from twin.services.ec2.tagged import Json, Tagged, call
+from twin.services.ec2.vpc import Subnet, Vpc
 
 _RULE = ("IpProtocol", "FromPort", "ToPort")
 _PEERS = {
@@ -16,8 +19,6 @@ _PEERS = {
 }
 _INGRESS = frozenset({*_RULE, *_PEERS, "Description"}) - {"DestinationSecurityGroupId", "DestinationPrefixListId"}
 _EGRESS = frozenset({*_RULE, *_PEERS, "Description"}) - {"SourceSecurityGroupId", "SourcePrefixListId"}
-
-type Json = dict[str, Any]
 
 
 def permission(rule: Json) -> Json:
@@ -205,5 +206,19 @@ def _plain(rule: Json) -> Json:
     }
 
 
-_OWN: list[type[Resource]] = [SecurityGroup, SecurityGroupIngress, SecurityGroupEgress, ElasticAddress, FlowLog]
-RESOURCES: list[type[Resource]] = [*_OWN, *NETWORK]
+RESOURCES: list[type[Resource]] = [
+    Vpc,
+    Subnet,
+    RouteTable,
+    Route,
+    SubnetRouteTableAssociation,
+    InternetGateway,
+    GatewayAttachment,
+    NatGateway,
+    VpcEndpoint,
+    SecurityGroup,
+    SecurityGroupIngress,
+    SecurityGroupEgress,
+    ElasticAddress,
+    FlowLog,
+]

@@ -12,10 +12,10 @@ from twin.core.status import register
 from twin.core.timeline import emit
 from twin.engines import valkey
 from twin.services.elasticache import decide, models
-from twin.services.elasticache.decide import Action, Adjust, End, Forget, GroupSeen, NodeSeen, Start
+from twin.services.elasticache.decide import Action, Adjust, End, FailOver, Forget, GroupSeen, NodeSeen, Start
 from twin.services.elasticache.endpoints import Endpoints
 from twin.services.elasticache.models import Node, ParameterGroup, ReplicationGroup, Role, Status
-from twin.services.elasticache.nodes import Running, directory, plan
+from twin.services.elasticache.nodes import Running, directory, plan, primary_of, write_primary
 
 INTERVAL = 0.5
 ASKING_THREADS = 8
@@ -45,6 +45,9 @@ class Controller:
 
     def cycle(self) -> str | None:
         """One round over all groups."""
+        for group, _ in models.wanted():
+            if group.id not in self._told and (number := primary_of(group.id)):
+                models.promote(group.id, number)
         wanted = models.wanted()
         for group, _ in wanted:
             for node in group.nodes:
@@ -68,6 +71,8 @@ class Controller:
             created=group.created,
             deleting=group.deleting,
             routed=self._routed.get(group.id, False),
+            automatic_failover=group.automatic_failover,
+            test_failover=group.test_failover,
         )
 
     def running(self, node_id: str) -> Running | None:
@@ -102,7 +107,11 @@ class Controller:
             case Adjust(node):
                 wanted = plan(group, nodes[node], values)
                 self._slot.run(node, partial(self._running[node].adjust, wanted))
-                return f"{node} gets other parameters or tokens"
+                return f"{node} gets other parameters, tokens or another primary"
+            case FailOver(primary, heir):
+                act = partial(self._fail_over, group, nodes[primary], nodes[heir], values)
+                self._slot.run(_failover(group.id), act)
+                return f"{group.id} fails over from {primary} to {heir}"
             case End(node):
                 self._slot.run(node, partial(self._end, self._running[node], group))
                 return f"{node} ends"
@@ -112,14 +121,26 @@ class Controller:
 
     def _start(self, running: Running, wanted: valkey.Node, group: ReplicationGroup, why: str) -> None:
         if why:
-            self._event(running.node_id, CLUSTER, f"Recovering cache nodes 0001: {why}", group)
+            tell(group, "Recovering cache nodes 0001", running.node_id, f": {why}")
         running.start(wanted)
         done = "Finished recovery for cache nodes 0001" if why else "Cache node 0001 started"
-        self._event(running.node_id, CLUSTER, done, group)
+        tell(group, done, running.node_id)
+
+    def _fail_over(self, group: ReplicationGroup, old: Node, new: Node, values: ParameterGroup | None) -> None:
+        """Fence the old primary, write down and want the new one, let it be it; what else follows is seen next."""
+        self._running[group.node_id(old)].fence()
+        wanted = models.promote(group.id, new.number)
+        if wanted is None:
+            return
+        write_primary(group.id, new.number)
+        self._running[group.node_id(new)].adjust(plan(wanted, new, values))
+        told = f"Failover from primary node {group.node_id(old)} to replica node {group.node_id(new)} completed"
+        tell(group, told, group.node_id(new))
+        tell(group, told)
 
     def _end(self, running: Running, group: ReplicationGroup) -> None:
         running.remove()
-        self._event(running.node_id, CLUSTER, "Removed cache node 0001", group)
+        tell(group, "Removed cache node 0001", running.node_id)
 
     def _forget(self, group: ReplicationGroup) -> None:
         self._endpoints.remove(group.id)
@@ -127,7 +148,7 @@ class Controller:
         self._running = {name: one for name, one in self._running.items() if one.group_id != group.id}
         self._routed.pop(group.id, None)
         self._told.pop(group.id, None)
-        self._event(group.id, GROUP, f"Replication group {group.id} deleted", group)
+        tell(group, f"Replication group {group.id} deleted")
         models.forget(group.id)
 
     def _end_strangers(self, known: set[str]) -> None:
@@ -147,14 +168,10 @@ class Controller:
         self._told[group.id] = status
         if status is Status.AVAILABLE and not group.created:
             models.change(group.id, created=True)
-            self._event(group.id, GROUP, f"Replication group {group.id} created", group)
+            tell(group, f"Replication group {group.id} created")
         reason = self.failure(group) if status is Status.CREATE_FAILED else None
         emit("elasticache", group.id, status.value + (f": {reason}" if reason else ""))
         yield f"{group.id} is {status.value}"
-
-    def _event(self, source: str, kind: str, message: str, group: ReplicationGroup) -> None:
-        models.note(source, kind, message, group.id)
-        emit("elasticache", source, message)
 
     def _node_seen(
         self, running: Running | None, group: ReplicationGroup, node: Node, values: ParameterGroup | None
@@ -162,10 +179,16 @@ class Controller:
         role = Role.PRIMARY if node.number == group.primary else Role.REPLICA
         if running is None:
             return NodeSeen(id=group.node_id(node), wanted=role)
-        return running.seen(role, plan(group, node, values), busy=self._slot.busy(running.node_id))
+        busy = self._slot.busy(running.node_id) or self._slot.busy(_failover(group.id))
+        return running.seen(role, plan(group, node, values), busy=busy)
 
     def _surplus_seen(self, running: Running) -> NodeSeen:
         return running.seen(Role.REPLICA, None, busy=self._slot.busy(running.node_id))
+
+
+def _failover(group_id: str) -> str:
+    """The key under which a failover runs: no node of the group has an id like it."""
+    return f"{group_id}/failover"
 
 
 def side_by_side(actions: Iterable[Callable[[], object]]) -> None:
@@ -197,6 +220,12 @@ def wake() -> None:
     """Look again now."""
     for one in _controller:
         one.loop.wake()
+
+
+def tell(group: ReplicationGroup, message: str, node_id: str = "", more: str = "") -> None:
+    """Tell of the group, or of its node, in AWS's words; on the timeline with `more`."""
+    models.note(node_id or group.id, CLUSTER if node_id else GROUP, message, group.id)
+    emit("elasticache", node_id or group.id, message + more)
 
 
 def look(group: ReplicationGroup, values: ParameterGroup | None) -> GroupSeen:

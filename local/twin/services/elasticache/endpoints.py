@@ -53,12 +53,12 @@ class Endpoints:
 
     def _set(self, name: str, route: Route) -> bool:
         if self._routes.get(name) == route:
+            self._failures.pop(name, None)
             return True
         address, port, upstreams, tls = route
         try:
             front().route(name, address, port, upstreams, tls)
         except ProcessError as error:
-            self._routes.pop(name, None)
             self._failures[name] = str(error)
             return False
         self._routes[name] = route

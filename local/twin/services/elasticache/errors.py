@@ -15,14 +15,19 @@ def group_not_found(group_id: str) -> CommonServiceException:
     return fault("ReplicationGroupNotFoundFault", f"ReplicationGroup {group_id} not found.", NOT_FOUND)
 
 
-def group_exists(group_id: str) -> CommonServiceException:
+def group_exists() -> CommonServiceException:
     """There is such a replication group already."""
-    return fault("ReplicationGroupAlreadyExists", f"Replication group {group_id} already exists.")
+    return fault("ReplicationGroupAlreadyExists", "Replication group with specified name already exists.")
 
 
-def group_state(group_id: str, status: str) -> CommonServiceException:
-    """The replication group cannot be changed while it is in this state."""
-    return fault("InvalidReplicationGroupState", f"Replication group {group_id} is not in available state: {status}.")
+def group_state() -> CommonServiceException:
+    """The replication group cannot be changed in the state in which it is."""
+    return fault("InvalidReplicationGroupState", "Replication group must be in available state to modify.")
+
+
+def shard_not_found(shard: str) -> CommonServiceException:
+    """The replication group has no such shard."""
+    return fault("NodeGroupNotFoundFault", f"NodeGroup {shard} not found.", NOT_FOUND)
 
 
 def cluster_not_found(cluster_id: str) -> CommonServiceException:
@@ -57,7 +62,7 @@ def invalid_subnet(text: str) -> CommonServiceException:
 
 def parameter_group_not_found(name: str) -> CommonServiceException:
     """There is no such parameter group."""
-    return fault("CacheParameterGroupNotFound", f"CacheParameterGroup {name} not found.", NOT_FOUND)
+    return fault("CacheParameterGroupNotFound", f"CacheParameterGroup not found: {name}", NOT_FOUND)
 
 
 def parameter_group_exists(name: str) -> CommonServiceException:

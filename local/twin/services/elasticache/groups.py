@@ -8,7 +8,9 @@ from typing import Any
 
 from twin.core.addresses import book
 from twin.core.timeline import emit
-from twin.services.common.api import Json, Provider, RequestContext, only, operation
+from twin.services.common.api import Json, Provider, RequestContext, only, operation, tags_from
+from twin.services.common.paging import page
+from twin.services.common.subnets import Subnet
 from twin.services.elasticache import controller, decide, endpoints, errors, parameters, registry, requests, views
 from twin.services.elasticache.models import (
     LOCK,
@@ -17,7 +19,6 @@ from twin.services.elasticache.models import (
     ParameterGroup,
     ReplicationGroup,
     Status,
-    Subnet,
 )
 
 DEFAULT_PORT = 6379
@@ -42,7 +43,7 @@ class ReplicationGroups(Provider):
         )
         with LOCK:
             if group_id in kept.groups:
-                raise errors.group_exists(group_id)
+                raise errors.group_exists()
             now = datetime.now(UTC)
             primary, reader = endpoints.addresses(group_id)
             token = request.get("AuthToken")
@@ -66,7 +67,7 @@ class ReplicationGroups(Provider):
                 automatic_failover=bool(request.get("AutomaticFailoverEnabled")),
                 multi_az=bool(request.get("MultiAZEnabled")),
                 recorded=requests.recorded(request),
-                tags=registry.tags_from(request),
+                tags=tags_from(request),
             )
         asked = request.get("EngineVersion") or parameters.version()
         stands = "" if parameters.version().startswith(asked) else f", which stands for {asked}"
@@ -80,9 +81,10 @@ class ReplicationGroups(Provider):
         kept = registry.store(context)
         name = request.get("ReplicationGroupId")
         found = [registry.group(kept, name)] if name else list(kept.groups.values())
-        part, marker = registry.page(found, request, lambda group: group.id)
-        shown = [views.replication_group(group, _values(kept, group)) for group in part]
-        return {"ReplicationGroups": shown, **marker}
+        found.sort(key=lambda group: group.id)
+        return page(
+            "ReplicationGroups", [views.replication_group(group, _values(kept, group)) for group in found], request
+        )
 
     @operation("DescribeCacheClusters")
     def describe_cache_clusters(self, context: RequestContext, request: Json) -> Json:
@@ -95,12 +97,13 @@ class ReplicationGroups(Provider):
             found = []
         else:
             found = [(group, node) for group in list(kept.groups.values()) for node in group.nodes]
-        part, marker = registry.page(found, request, lambda one: one[0].node_id(one[1]))
+        found.sort(key=lambda one: one[0].node_id(one[1]))
         nodes = bool(request.get("ShowCacheNodeInfo"))
         shown = [
-            views.cache_cluster(group, node, _values(kept, group), context=context, nodes=nodes) for group, node in part
+            views.cache_cluster(group, node, _values(kept, group), context=context, nodes=nodes)
+            for group, node in found
         ]
-        return {"CacheClusters": shown, **marker}
+        return page("CacheClusters", shown, request)
 
     @operation("ModifyReplicationGroup")
     def modify_replication_group(self, context: RequestContext, request: Json) -> Json:
@@ -164,10 +167,30 @@ class ReplicationGroups(Provider):
                 raise errors.value(f"NewReplicaCount {count} must be lower than the {len(replicas)} there are.")
             requests.check_failover(count + 1, automatic_failover=group.automatic_failover, multi_az=group.multi_az)
             kept_replicas = [node for node in replicas if group.node_id(node) not in named][:count]
-            nodes = (group.primary_node, *kept_replicas)
+            nodes = tuple(node for node in group.nodes if node.number == group.primary or node in kept_replicas)
             if group.multi_az:
                 requests.check_spread([node.subnet for node in nodes])
             group = kept.groups[group.id] = replace(group, nodes=nodes)
+        controller.wake()
+        return _answer(kept, group)
+
+    @operation("TestFailover")
+    def test_failover(self, context: RequestContext, request: Json) -> Json:
+        """End the primary as if it were lost, and let a replica take over; AWS's limit for a day does not hold.
+
+        https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/API_TestFailover.html
+        """
+        only("elasticache", "TestFailover", request, ("ReplicationGroupId", "NodeGroupId"))
+        kept = registry.store(context)
+        with LOCK:
+            group = _available(kept, request["ReplicationGroupId"])
+            shard = request["NodeGroupId"]
+            if shard != views.SHARD:
+                raise errors.shard_not_found(shard)
+            if not group.automatic_failover:
+                raise errors.combination("TestFailover requires automatic failover to be enabled.")
+            group = kept.groups[group.id] = replace(group, test_failover=True)
+        controller.tell(group, f"Test Failover API called for node group {shard}")
         controller.wake()
         return _answer(kept, group)
 
@@ -181,7 +204,7 @@ class ReplicationGroups(Provider):
         with LOCK:
             group = registry.group(kept, request["ReplicationGroupId"])
             if group.deleting:
-                raise errors.group_state(group.id, Status.DELETING)
+                raise errors.group_state()
             group = kept.groups[group.id] = replace(group, deleting=True)
         controller.wake()
         return _answer(kept, group)
@@ -198,9 +221,8 @@ def _answer(kept: ElastiCacheStore, group: ReplicationGroup) -> Json:
 def _available(kept: ElastiCacheStore, name: str) -> ReplicationGroup:
     """The group, which may be changed only while it is available."""
     group = registry.group(kept, name)
-    status = decide.status(controller.look(group, _values(kept, group)))
-    if status is not Status.AVAILABLE:
-        raise errors.group_state(group.id, status.value)
+    if decide.status(controller.look(group, _values(kept, group))) is not Status.AVAILABLE:
+        raise errors.group_state()
     return group
 
 

@@ -12,6 +12,8 @@ from typing import Any
 
 from localstack.services.stores import AccountRegionBundle, BaseStore, LocalAttribute
 
+from twin.services.common.subnets import Subnet
+
 LOCK = threading.RLock()
 MOST_EVENTS = 1000
 # A node with TLS in front of it listens beside its port; at its port TLS ends.
@@ -42,15 +44,6 @@ class Strategy(StrEnum):
     ROTATE = "ROTATE"
     SET = "SET"
     DELETE = "DELETE"
-
-
-@dataclass(frozen=True)
-class Subnet:
-    """A subnet of a subnet group."""
-
-    id: str
-    zone: str
-    cidr: str
 
 
 @dataclass(frozen=True)
@@ -96,7 +89,8 @@ class Node:
 class ReplicationGroup:
     """A replication group with one shard.
 
-    primary: the number of the node that is written to. tokens: those that clients may use, the newest first.
+    primary: the number of the node that is written to. test_failover: another is to take over from it, well as it may
+    be. tokens: those that clients may use, the newest first.
     secret: by which the twin itself and the replicas come in. created: whether it has been available once.
     """
 
@@ -121,6 +115,7 @@ class ReplicationGroup:
     recorded: Mapping[str, Any] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     primary: int = 1
+    test_failover: bool = False
     created: bool = False
     deleting: bool = False
 
@@ -190,6 +185,16 @@ def change(group_id: str, **changes: Any) -> ReplicationGroup | None:
             if group_id in store.groups:
                 changed = store.groups[group_id] = replace(store.groups[group_id], **changes)
                 return changed
+    return None
+
+
+def promote(group_id: str, number: int) -> ReplicationGroup | None:
+    """Want this node as the group's primary and return the group; None when one of them is gone."""
+    with LOCK:
+        for store in every_store():
+            group = store.groups.get(group_id)
+            if group is not None and not group.deleting and number in {node.number for node in group.nodes}:
+                return change(group_id, primary=number, test_failover=False)
     return None
 
 

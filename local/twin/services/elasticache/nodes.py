@@ -5,12 +5,13 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import redis
 
 from twin.core.addresses import book, loopback
+from twin.core.atomic import write_atomic
 from twin.core.errors import ProcessError
 from twin.core.processes import Process, kill_data_directory
 from twin.core.world import world
@@ -38,7 +39,26 @@ class Said:
 
 def directory(group_id: str) -> Path:
     """Where a group's nodes keep their data, by the group's id alone: one made anew under this id finds it."""
-    return world().directory("elasticache", group_id)
+    return world().state / "elasticache" / group_id
+
+
+def primary_of(group_id: str) -> int | None:
+    """The number of the node that was last made the primary, None when none was.
+
+    It is written down beside the data, not only in the store: which node has the newest data must outlive a twin that
+    is killed, and the loss of the control plane.
+    """
+    file = _primary_file(group_id)
+    return int(file.read_text()) if file.exists() else None
+
+
+def write_primary(group_id: str, number: int) -> None:
+    """Write down which node is the primary from now on."""
+    write_atomic(_primary_file(group_id), str(number))
+
+
+def _primary_file(group_id: str) -> Path:
+    return directory(group_id) / "primary"
 
 
 def plan(group: ReplicationGroup, node: Node, values: ParameterGroup | None) -> valkey.Node:
@@ -70,10 +90,15 @@ class Running:
         self.failure: str | None = None
         self.failures = 0
         self.removed = False
+        self._copied = False
         self._process: Process | None = None
         self._lock = threading.Lock()
         self._answered_at = 0.0
         self._failed_at = 0.0
+
+    @property
+    def _number(self) -> str:
+        return self.node_id.rsplit("-", 1)[1]
 
     @property
     def pid(self) -> int | None:
@@ -86,12 +111,25 @@ class Running:
             if self._process is not None:
                 self._process.kill()
             kill_data_directory(wanted.data)
+            world().directory("elasticache", self.group_id)
+            self._copied = False
             self._process = valkey.start(wanted)
             self.told, self._answered_at = wanted, time.monotonic()
             self.removed = False
 
+    def fence(self) -> None:
+        """End the server at once, and whatever else lives of its data directory."""
+        with self._lock:
+            if self._process is not None:
+                self._process.kill()
+            self.said = None
+            kill_data_directory(directory(self.group_id) / self._number)
+
     def adjust(self, wanted: valkey.Node) -> None:
-        """Give the running server other settings and passwords; raise redis.RedisError when it takes them not."""
+        """Give the running server other settings, passwords and another primary or none.
+
+        Raises redis.RedisError when it takes them not.
+        """
         with self._lock, self._counting():
             assert self.told is not None
             valkey.adjust(self.told, wanted)
@@ -106,15 +144,11 @@ class Running:
 
     def remove(self) -> None:
         """End the server at once, and remove its data and give its address back."""
+        self.fence()
         with self._lock:
-            if self._process is not None:
-                self._process.kill()
-            self.said = None
-            number = self.node_id.rsplit("-", 1)[1]
-            data = directory(self.group_id) / number
-            kill_data_directory(data)
+            data = directory(self.group_id) / self._number
             shutil.rmtree(data, ignore_errors=True)
-            data.with_name(f"{number}.conf").unlink(missing_ok=True)
+            data.with_name(f"{self._number}.conf").unlink(missing_ok=True)
             book().release(self.node_id)
             self.removed = True
 
@@ -130,6 +164,10 @@ class Running:
             self.said = None
             return
         self._answered_at = time.monotonic()
+        if told_us.get("master_link_status") == "up":
+            self._copied = True
+        elif told_us.get("master_sync_in_progress") == 1:
+            self._copied = False
         primary = told_us["role"] == "master"
         offset = told_us["master_repl_offset" if primary else "slave_repl_offset"]
         self.said = Said(
@@ -138,9 +176,9 @@ class Running:
 
     def seen(self, role: Role, wanted: valkey.Node | None, *, busy: bool) -> NodeSeen:
         """What is to be decided upon. wanted: None where only its end is."""
-        now, told, said = time.monotonic(), self.told, self.said
+        now, said = time.monotonic(), self.said
         alive = self.pid is not None
-        same_place = wanted is None or told is None or _moved(told, wanted) == wanted
+        unheard = now - self._answered_at if said is None and not busy else 0.0
         return NodeSeen(
             id=self.node_id,
             wanted=role,
@@ -148,9 +186,11 @@ class Running:
             alive=alive,
             role=said.role if said else None,
             link_up=said is not None and said.link_up,
-            settled=told == wanted,
-            misplaced=alive and not same_place,
-            silent=now - self._answered_at if alive and said is None and not busy else 0.0,
+            settled=self.told == wanted,
+            copied=self._copied,
+            offset=said.offset if said else 0,
+            silent=unheard if alive else 0.0,
+            down=0.0 if alive else unheard * world().speed,
             resting=bool(self._failed_at) and now - self._failed_at < RETRY_SECONDS,
             failures=self.failures,
             was_up=self._process is not None,
@@ -164,8 +204,3 @@ class Running:
             self.failure, self.failures, self._failed_at = str(error), self.failures + 1, time.monotonic()
             raise
         self.failure, self.failures, self._failed_at = None, 0, 0.0
-
-
-def _moved(told: valkey.Node, wanted: valkey.Node) -> valkey.Node:
-    """`told` with all of `wanted` that a running server can be given."""
-    return replace(told, settings=wanted.settings, clients=wanted.clients)

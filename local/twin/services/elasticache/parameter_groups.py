@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from twin.services.common.api import Json, Provider, RequestContext, only, operation
+from twin.services.common.api import Json, Provider, RequestContext, only, operation, tags_from
+from twin.services.common.paging import page
 from twin.services.elasticache import controller, errors, parameters, registry, views
 from twin.services.elasticache.models import LOCK, ElastiCacheStore, ParameterGroup
 
@@ -23,7 +24,7 @@ class ParameterGroups(Provider):
             registry.arn(context, "parametergroup", name),
             request["CacheParameterGroupFamily"],
             request["Description"],
-            tags=registry.tags_from(request),
+            tags=tags_from(request),
         )
         with LOCK:
             if name in kept.parameter_groups:
@@ -39,18 +40,17 @@ class ParameterGroups(Provider):
         found = (
             [_group(kept, context, name)] if name else [*_defaults(context).values(), *kept.parameter_groups.values()]
         )
-        part, marker = registry.page(found, request, lambda group: group.name)
-        return {"CacheParameterGroups": [views.parameter_group(group) for group in part], **marker}
+        shown = [views.parameter_group(group) for group in sorted(found, key=lambda group: group.name)]
+        return page("CacheParameterGroups", shown, request)
 
     @operation("DescribeCacheParameters")
     def describe_cache_parameters(self, context: RequestContext, request: Json) -> Json:
         """The parameters that are applied to nodes, with the values of the group."""
         group = _group(registry.store(context), context, request["CacheParameterGroupName"])
         source = request.get("Source")
-        shown = [_parameter(name, value, group) for name, value in parameters.in_force(group.values).items()]
+        shown = [_parameter(name, value, group) for name, value in sorted(parameters.in_force(group.values).items())]
         wanted = [one for one in shown if not source or one["Source"] == source]
-        part, marker = registry.page(wanted, request, lambda one: str(one["ParameterName"]))
-        return {"Parameters": part, "CacheNodeTypeSpecificParameters": [_max_memory()], **marker}
+        return {**page("Parameters", wanted, request), "CacheNodeTypeSpecificParameters": [_max_memory()]}
 
     @operation("ModifyCacheParameterGroup")
     def modify_cache_parameter_group(self, context: RequestContext, request: Json) -> Json:

@@ -2,7 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-from twin.services.common.api import Json, Provider, RequestContext, operation, tag_list
+from twin.services.common.api import Json, Provider, RequestContext, operation, tag_list, tags_from
+from twin.services.common.paging import page
 from twin.services.elasticache import errors, parameters, registry
 from twin.services.elasticache.models import Event
 
@@ -24,12 +25,11 @@ class Records(Provider):
         minutes = timedelta(minutes=int(request.get("Duration") or DEFAULT_MINUTES))
         since = request.get("StartTime") or until - minutes
         found = [
-            event
+            _event(event)
             for event in list(registry.store(context).events)
             if since <= event.at <= until and source in (None, event.source) and kind in (None, event.kind)
         ]
-        part, marker = registry.page(found, request, lambda event: event.at.isoformat())
-        return {"Events": [_event(event) for event in part], **marker}
+        return page("Events", found, request)
 
     @operation("DescribeCacheEngineVersions")
     def describe_cache_engine_versions(self, context: RequestContext, request: Json) -> Json:
@@ -55,7 +55,7 @@ class Records(Provider):
     def add_tags_to_resource(self, context: RequestContext, request: Json) -> Json:
         """Add tags, or change those that stand."""
         tagged = registry.Tagged(registry.store(context), request["ResourceName"])
-        return {"TagList": tagged.put({**tagged.tags, **registry.tags_from(request)})}
+        return {"TagList": tagged.put({**tagged.tags, **tags_from(request)})}
 
     @operation("RemoveTagsFromResource")
     def remove_tags_from_resource(self, context: RequestContext, request: Json) -> Json:

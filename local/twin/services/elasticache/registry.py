@@ -1,7 +1,7 @@
 """Finding what a request names, page by page; raises AWS's error when it is not there."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -18,8 +18,6 @@ from twin.services.elasticache.models import (
     stores,
 )
 
-MOST_RECORDS = 100
-LEAST_RECORDS = 20
 ARN_COLONS = 6
 # 1 to 40 letters, digits or single hyphens, beginning with a letter, not ending with a hyphen:
 # https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/API_CreateReplicationGroup.html
@@ -89,22 +87,6 @@ def parameter_group(kept: ElastiCacheStore, name: str) -> ParameterGroup:
     if found is None:
         raise errors.parameter_group_not_found(name)
     return found
-
-
-def page[T](items: Iterable[T], request: Json, name_of: Callable[[T], str]) -> tuple[list[T], Json]:
-    """The part of the named things from the request's Marker on, and the answer's Marker where there is more."""
-    size = int(request.get("MaxRecords") or MOST_RECORDS)
-    if not LEAST_RECORDS <= size <= MOST_RECORDS:
-        raise errors.value(f"Invalid value {size} for MaxRecords. Must be between {LEAST_RECORDS} and {MOST_RECORDS}")
-    rest = sorted(items, key=name_of)
-    if request.get("Marker"):
-        rest = [item for item in rest if name_of(item) >= request["Marker"]]
-    return rest[:size], {"Marker": name_of(rest[size])} if len(rest) > size else {}
-
-
-def tags_from(request: Json) -> dict[str, str]:
-    """The request's Tags."""
-    return {str(tag["Key"]): str(tag.get("Value") or "") for tag in request.get("Tags") or []}
 
 
 class Tagged:

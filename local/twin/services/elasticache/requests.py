@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from botocore.exceptions import ClientError
 
 from twin.services.common.api import Json, RequestContext, client, only
+from twin.services.common.subnets import Subnet
 from twin.services.elasticache import errors, parameters, registry
 from twin.services.elasticache.models import (
     HIGHEST_PORT,
     ElastiCacheStore,
     ReplicationGroup,
     Strategy,
-    Subnet,
     SubnetGroup,
 )
 
@@ -79,6 +79,8 @@ def check_modify(request: Json, group: ReplicationGroup) -> None:
             raise errors.not_done("changes in the maintenance window: CacheNodeType needs ApplyImmediately")
     failover = request.get("AutomaticFailoverEnabled", group.automatic_failover)
     multi_az = request.get("MultiAZEnabled", group.multi_az)
+    if failover and len(group.nodes) == 1:
+        raise errors.combination("Replication group must have at least one read replica to enable autofailover.")
     check_failover(len(group.nodes), automatic_failover=failover, multi_az=multi_az)
     if multi_az:
         check_spread([node.subnet for node in group.nodes])
@@ -106,7 +108,7 @@ def check_tls(request: Json) -> None:
     if token is None:
         return
     if not request.get("TransitEncryptionEnabled"):
-        raise errors.combination("AuthToken can be specified only when TransitEncryptionEnabled is true.")
+        raise errors.value("The AUTH token is only supported when encryption-in-transit is enabled")
     if not _TOKEN.fullmatch(token):
         raise errors.value("Invalid AuthToken provided.")
 

@@ -201,11 +201,18 @@ class ReplicationGroup(Resource):
             # Connected clients and those with the former token go on until the next rotation.
             changes["AuthTokenUpdateStrategy"] = "ROTATE"
         settings = [("modify_replication_group", {**changes, "ApplyImmediately": True})] if changes else []
-        now, wanted = int(before.get("NumCacheClusters") or 1), int(model.get("NumCacheClusters") or 1)
+        now, wanted = _nodes(before), _nodes(model)
         count = {"NewReplicaCount": wanted - 1, "ApplyImmediately": True}
         if wanted > now:
             return [("increase_replica_count", count), *settings]
         return [*settings, ("decrease_replica_count", count)] if wanted < now else settings
+
+
+def _nodes(model: Json) -> int:
+    """How many nodes the properties ask for: counted with the primary, or beside it."""
+    if "ReplicasPerNodeGroup" in model:
+        return int(model["ReplicasPerNodeGroup"]) + 1
+    return int(model.get("NumCacheClusters") or len(model.get("PreferredCacheClusterAZs") or [0]))
 
 
 def _describe(cache: Any, model: Json) -> Json:

@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
-from botocore.exceptions import ClientError
-
-from twin.services.common.api import Json, Provider, RequestContext, client, only, operation
+from twin.services.common.api import Json, Provider, RequestContext, only, operation, tags_from
+from twin.services.common.paging import page
+from twin.services.common.subnets import subnets_of
 from twin.services.elasticache import errors, registry, views
-from twin.services.elasticache.models import LOCK, Subnet, SubnetGroup
+from twin.services.elasticache.models import LOCK, SubnetGroup
 
 
 class SubnetGroups(Provider):
@@ -19,14 +19,14 @@ class SubnetGroups(Provider):
         only("elasticache", "CreateCacheSubnetGroup", request, honoured)
         kept = registry.store(context)
         name = registry.checked_name("CacheSubnetGroupName", request["CacheSubnetGroupName"])
-        vpc, subnets = _subnets(context, request["SubnetIds"])
+        vpc, subnets = subnets_of(context.region, request["SubnetIds"])
         group = SubnetGroup(
             name,
             registry.arn(context, "subnetgroup", name),
             request["CacheSubnetGroupDescription"],
             vpc,
             subnets,
-            registry.tags_from(request),
+            tags_from(request),
         )
         with LOCK:
             if name in kept.subnet_groups:
@@ -40,8 +40,8 @@ class SubnetGroups(Provider):
         kept = registry.store(context)
         name = request.get("CacheSubnetGroupName")
         found = [registry.subnet_group(kept, name)] if name else list(kept.subnet_groups.values())
-        part, marker = registry.page(found, request, lambda group: group.name)
-        return {"CacheSubnetGroups": [views.subnet_group(group) for group in part], **marker}
+        shown = [views.subnet_group(group) for group in sorted(found, key=lambda group: group.name)]
+        return page("CacheSubnetGroups", shown, request)
 
     @operation("ModifyCacheSubnetGroup")
     def modify_cache_subnet_group(self, context: RequestContext, request: Json) -> Json:
@@ -50,8 +50,9 @@ class SubnetGroups(Provider):
         only("elasticache", "ModifyCacheSubnetGroup", request, honoured)
         kept = registry.store(context)
         group = registry.subnet_group(kept, request["CacheSubnetGroupName"])
-        vpc, subnets = _subnets(context, request["SubnetIds"]) if request.get("SubnetIds") else ("", group.subnets)
-        if vpc and vpc != group.vpc_id:
+        ids = request.get("SubnetIds") or [subnet.id for subnet in group.subnets]
+        vpc, subnets = subnets_of(context.region, ids)
+        if vpc != group.vpc_id:
             raise errors.invalid_subnet(f"The subnets are not in the VPC {group.vpc_id} of the subnet group.")
         with LOCK:
             used = {
@@ -74,16 +75,3 @@ class SubnetGroups(Provider):
                     raise errors.subnet_group_in_use(group.name, one.id)
             del kept.subnet_groups[group.name]
         return {}
-
-
-def _subnets(context: RequestContext, ids: list[str]) -> tuple[str, tuple[Subnet, ...]]:
-    """The VPC and the subnets with these ids."""
-    try:
-        found = client("ec2", context.region).describe_subnets(SubnetIds=ids)["Subnets"]
-    except ClientError as error:
-        raise errors.invalid_subnet(error.response["Error"]["Message"]) from error
-    vpcs = sorted({subnet["VpcId"] for subnet in found})
-    if len(vpcs) != 1:
-        raise errors.invalid_subnet(f"All subnets must be in the same VPC, not in {', '.join(vpcs) or 'none'}.")
-    known = {one["SubnetId"]: Subnet(one["SubnetId"], one["AvailabilityZone"], one["CidrBlock"]) for one in found}
-    return vpcs[0], tuple(known[one] for one in ids)

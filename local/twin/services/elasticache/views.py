@@ -2,6 +2,7 @@
 
 from twin.core.addresses import loopback
 from twin.services.common.api import Json, RequestContext
+from twin.services.common.subnets import Subnet
 from twin.services.elasticache import controller, decide, parameters
 from twin.services.elasticache.decide import GroupSeen, NodeSeen
 from twin.services.elasticache.models import (
@@ -10,7 +11,6 @@ from twin.services.elasticache.models import (
     ReplicationGroup,
     Role,
     Status,
-    Subnet,
     SubnetGroup,
 )
 from twin.services.elasticache.registry import arn
@@ -33,8 +33,8 @@ def replication_group(group: ReplicationGroup, values: ParameterGroup | None) ->
         "PendingModifiedValues": _pending(group, seen),
         "MemberClusters": [group.node_id(node) for node in group.nodes],
         "NodeGroups": [_shard(group, seen, status)] if group.created or status is Status.AVAILABLE else [],
-        "AutomaticFailover": "enabled" if group.automatic_failover else "disabled",
-        "MultiAZ": "enabled" if group.multi_az else "disabled",
+        "AutomaticFailover": _automatic_failover(group, seen),
+        "MultiAZ": "enabled" if group.multi_az and _survives_a_zone(group, seen) else "disabled",
         "SnapshotRetentionLimit": group.recorded.get("SnapshotRetentionLimit", 0),
         "SnapshotWindow": group.recorded.get("SnapshotWindow"),
         "ClusterEnabled": False,
@@ -131,6 +131,18 @@ def _pending(group: ReplicationGroup, seen: GroupSeen) -> Json:
     if len(group.tokens) > 1 and group.created and not all(node.settled for node in seen.nodes):
         return {"AuthTokenStatus": "ROTATING"}
     return {}
+
+
+def _automatic_failover(group: ReplicationGroup, seen: GroupSeen) -> str:
+    if not group.automatic_failover:
+        return "disabled"
+    return "enabled" if seen.heirs else "enabling"
+
+
+def _survives_a_zone(group: ReplicationGroup, seen: GroupSeen) -> bool:
+    """Whether a replica that could take over is in another zone than the primary."""
+    zones = {group.node_id(node): node.subnet.zone for node in group.nodes}
+    return any(zones[one.id] != group.primary_node.subnet.zone for one in seen.heirs if one.id in zones)
 
 
 def _shard(group: ReplicationGroup, seen: GroupSeen, status: Status) -> Json:

@@ -16,7 +16,7 @@ from twin.engines.tcp_front import front
 from twin.services.rds import changes, parameters, windows
 from twin.services.rds.acts import perform
 from twin.services.rds.database import Database, owner
-from twin.services.rds.decide import Act, Seen, Standby, decide, is_as_asked, status
+from twin.services.rds.decide import Act, Seen, Standby, decide, is_as_asked, lacks, status
 from twin.services.rds.events import Told, tell
 from twin.services.rds.models import LOCK, Instance, ParameterGroup, all_instances, store
 from twin.services.rds.placement import place
@@ -245,9 +245,10 @@ def _shown(instance: Instance) -> dict[str, object]:
     shown: dict[str, object] = {
         "id": instance.identifier,
         "status": status(seen).value,
-        "multi_az": instance.has_standby,
+        "lacks": lacks(seen),
+        "multi_az": seen.standby_zone is not None,
         "zone": record.zones[record.primary] if record else None,
-        "secondary_zone": record.zones[record.synchronous] if record and record.synchronous else None,
+        "secondary_zone": seen.standby_zone,
         "endpoint": None,
         "nodes": [],
     }

@@ -15,8 +15,9 @@ from twin.engines import postgres
 from twin.engines.postgres import Node
 from twin.engines.postgres_watch import Sight, Watcher
 from twin.engines.tcp_front import front
+from twin.services.common.subnets import Subnet
 from twin.services.rds import master
-from twin.services.rds.models import Instance, Subnet
+from twin.services.rds.models import Instance
 from twin.services.rds.parameters import as_settings, forces_tls
 from twin.services.rds.volume import NODES, Record, Volume
 

@@ -84,6 +84,12 @@ class Seen:
     settings_due: bool = False
     failed: bool = False
 
+    @property
+    def standby_zone(self) -> str | None:
+        """Where the standby is that may be promoted; None when there is none, whatever is wanted."""
+        record = self.record
+        return record.zones[record.synchronous] if record is not None and record.synchronous is not None else None
+
 
 def decide(seen: Seen) -> Action | None:
     """The next action; None when all is as wanted or something must be waited for."""
@@ -113,11 +119,18 @@ def status(seen: Seen) -> Status:
     return next((state for holds, state in rules if holds), Status.AVAILABLE)
 
 
+def lacks(seen: Seen) -> str | None:
+    """What an instance is without, though it may be available: AWS too has no state for a lost standby."""
+    if seen.wish is not Wish.RUN or not seen.multi_az or (seen.standby_zone and seen.standby.in_sync):
+        return None
+    where = f" in {seen.record.zones[seen.record.other]}" if seen.record is not None else ""
+    return f"no standby in sync{where}"
+
+
 def is_as_asked(seen: Seen) -> bool:
     """Whether an instance that is being created is what was asked for."""
     told = seen.answers and not seen.password_due
-    promotable = seen.record is not None and seen.record.synchronous is not None
-    return told and (not seen.multi_az or (promotable and seen.standby.in_sync))
+    return seen.wish is Wish.RUN and told and lacks(seen) is None
 
 
 def _first(rules: Sequence[tuple[bool, Action | None]]) -> Action | None:

@@ -85,7 +85,12 @@ def parameter_group_exists(name: str) -> CommonServiceException:
     return fault("DBParameterGroupAlreadyExists", f"Parameter group {name} already exists")
 
 
-def parameter_group_in_use() -> CommonServiceException:
+def parameter_group_in_use(name: str) -> CommonServiceException:
     """An instance has the parameter group."""
-    text = "One or more database instances are still members of this parameter group, so the group cannot be deleted"
-    return fault("InvalidDBParameterGroupState", text)
+    members = "One or more database instances are still members of this parameter group"
+    return fault("InvalidDBParameterGroupState", f"{members} {name}, so the group cannot be deleted")
+
+
+def default_parameter_group(name: str) -> CommonServiceException:
+    """The parameter group is AWS's own and stays."""
+    return fault("InvalidDBParameterGroupState", f"Default DBParameterGroup cannot be deleted: {name}")

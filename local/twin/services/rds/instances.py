@@ -4,11 +4,12 @@ import base64
 import secrets
 from datetime import UTC, datetime
 
-from twin.services.common.api import ACCOUNT, Json, Provider, RequestContext, fault, only, operation
+from twin.services.common.api import ACCOUNT, Json, Provider, RequestContext, fault, only, operation, tags_from
+from twin.services.common.paging import page
 from twin.services.rds import changes, controller, errors, parameter_groups, subnet_groups
 from twin.services.rds.decide import status
+from twin.services.rds.filters import filters
 from twin.services.rds.models import LOCK, Instance, Status, Wish, store
-from twin.services.rds.paging import filters, page, tags_from
 from twin.services.rds.parameters import DEFAULT_GROUP
 from twin.services.rds.requests import DEFAULTS, ENGINE, security_groups, to_create, to_modify
 from twin.services.rds.views import described

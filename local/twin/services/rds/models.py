@@ -9,6 +9,7 @@ from typing import Any
 from localstack.services.stores import AccountRegionBundle, BaseStore, LocalAttribute
 
 from twin.services.common.api import ACCOUNT
+from twin.services.common.subnets import Subnet
 
 type Json = dict[str, Any]
 
@@ -44,15 +45,6 @@ class Method(StrEnum):
 
     IMMEDIATE = "immediate"
     REBOOT = "pending-reboot"
-
-
-@dataclass(frozen=True)
-class Subnet:
-    """A subnet as it was when its group was made."""
-
-    id: str
-    zone: str
-    cidr: str
 
 
 @dataclass

@@ -5,11 +5,12 @@ https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_WorkingWithDBInstanc
 
 import re
 
-from twin.services.common.api import ACCOUNT, Json, Provider, RequestContext, only, operation
+from twin.services.common.api import ACCOUNT, Json, Provider, RequestContext, only, operation, tags_from
+from twin.services.common.paging import page
 from twin.services.rds import controller, errors, parameters
 from twin.services.rds.events import tell_parameter
+from twin.services.rds.filters import filters
 from twin.services.rds.models import LOCK, Method, Parameter, ParameterGroup, store
-from twin.services.rds.paging import filters, page, tags_from
 from twin.services.rds.parameters import DEFAULT_GROUP, FAMILY, MOST_PER_REQUEST
 
 _NAME = re.compile(r"[a-z](-?[a-z0-9])*")
@@ -104,11 +105,13 @@ class ParameterGroups(Provider):
     @operation("DeleteDBParameterGroup")
     def delete_parameter_group(self, context: RequestContext, request: Json) -> Json:
         """Forget a group that no instance has."""
-        group = _changeable(context, request)
+        group = find(context.region, request["DBParameterGroupName"])
+        if group.name == DEFAULT_GROUP:
+            raise errors.default_parameter_group(group.name)
         kept = store(context.region)
         with LOCK:
             if any(one.parameter_group == group.name for one in kept.instances.values()):
-                raise errors.parameter_group_in_use()
+                raise errors.parameter_group_in_use(group.name)
             del kept.parameter_groups[group.name]
         return {}
 

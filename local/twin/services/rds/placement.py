@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from twin.services.rds.models import Subnet
+from twin.services.common.subnets import Subnet
 from twin.services.rds.volume import FIRST, NODES, Record
 
 

@@ -3,10 +3,11 @@
 from datetime import UTC, datetime, timedelta
 
 from twin.engines import postgres
-from twin.services.common.api import Json, Provider, RequestContext, client, operation, tag_list
+from twin.services.common.api import Json, Provider, RequestContext, client, operation, tag_list, tags_from
+from twin.services.common.paging import page
 from twin.services.rds import errors
+from twin.services.rds.filters import filters
 from twin.services.rds.models import LOCK, Event, Instance, ParameterGroup, SubnetGroup, store
-from twin.services.rds.paging import filters, page, tags_from
 from twin.services.rds.parameters import FAMILY
 from twin.services.rds.requests import AUTHORITIES, ENGINE, LARGEST, LOGS, SMALLEST
 

@@ -5,12 +5,12 @@ https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_VPC.WorkingWithRDSIn
 
 import re
 
-from botocore.exceptions import ClientError
-
-from twin.services.common.api import ACCOUNT, Json, Provider, RequestContext, client, fault, only, operation
+from twin.services.common.api import ACCOUNT, Json, Provider, RequestContext, client, fault, only, operation, tags_from
+from twin.services.common.paging import page
+from twin.services.common.subnets import Subnet, subnets_of
 from twin.services.rds import errors
-from twin.services.rds.models import LOCK, Subnet, SubnetGroup, store
-from twin.services.rds.paging import filters, page, tags_from
+from twin.services.rds.filters import filters
+from twin.services.rds.models import LOCK, SubnetGroup, store
 
 FEWEST_ZONES = 2
 DEFAULT = "default"
@@ -29,7 +29,7 @@ class SubnetGroups(Provider):
         if not _NAME.fullmatch(name) or name == DEFAULT:
             raise errors.value(f"The parameter DBSubnetGroupName is not a valid identifier: {name}")
         groups = store(context.region).subnet_groups
-        vpc, subnets = subnets_of(context.region, request["SubnetIds"])
+        vpc, subnets = _covering(context.region, request["SubnetIds"])
         with LOCK:
             if name in groups:
                 raise errors.subnet_group_exists(name)
@@ -53,7 +53,7 @@ class SubnetGroups(Provider):
         """Replace subnets and description; subnets in which an instance lives must stay."""
         only("rds", "ModifyDBSubnetGroup", request, ("DBSubnetGroupName", "DBSubnetGroupDescription", "SubnetIds"))
         group = find(context.region, request["DBSubnetGroupName"])
-        vpc, subnets = subnets_of(context.region, request["SubnetIds"])
+        vpc, subnets = _covering(context.region, request["SubnetIds"])
         if vpc != group.vpc_id:
             raise errors.invalid_subnet("The new Subnets are not in the same Vpc as the existing subnet group")
         with LOCK:
@@ -93,7 +93,7 @@ def default(region: str) -> SubnetGroup:
             ids = [one["SubnetId"] for one in listed["Subnets"]]
             if not ids:
                 raise fault("InvalidVPCNetworkStateFault", "No default subnet detected in VPC.")
-            vpc, subnets = subnets_of(region, ids)
+            vpc, subnets = _covering(region, ids)
             groups[DEFAULT] = SubnetGroup(DEFAULT, _arn(region, DEFAULT), DEFAULT, vpc, subnets)
         return groups[DEFAULT]
 
@@ -101,22 +101,6 @@ def default(region: str) -> SubnetGroup:
 def users(region: str, name: str) -> list[str]:
     """The instances that live in the group."""
     return sorted(one.identifier for one in store(region).instances.values() if one.subnet_group == name)
-
-
-def subnets_of(region: str, ids: list[str]) -> tuple[str, tuple[Subnet, ...]]:
-    """The VPC and the subnets with these ids; AWS's error when they do not make a group."""
-    try:
-        found = client("ec2", region).describe_subnets(SubnetIds=list(dict.fromkeys(ids)))["Subnets"]
-    except ClientError as error:
-        raise errors.invalid_subnet(error.response["Error"]["Message"]) from error
-    vpcs = sorted({one["VpcId"] for one in found})
-    if len(vpcs) != 1:
-        raise errors.invalid_subnet(f"The requested subnets {ids} are not all in a common VPC.")
-    zones = sorted({one["AvailabilityZone"] for one in found})
-    if len(zones) < FEWEST_ZONES:
-        raise errors.too_few_zones(zones)
-    subnets = [Subnet(one["SubnetId"], one["AvailabilityZone"], one["CidrBlock"]) for one in found]
-    return vpcs[0], tuple(sorted(subnets, key=lambda one: (one.zone, one.id)))
 
 
 def described(group: SubnetGroup) -> Json:
@@ -139,6 +123,15 @@ def described(group: SubnetGroup) -> Json:
         "DBSubnetGroupArn": group.arn,
         "SupportedNetworkTypes": ["IPV4"],
     }
+
+
+def _covering(region: str, ids: list[str]) -> tuple[str, tuple[Subnet, ...]]:
+    """The VPC and the subnets with these ids, which must be in at least two zones."""
+    vpc, subnets = subnets_of(region, ids)
+    zones = sorted({one.zone for one in subnets})
+    if len(zones) < FEWEST_ZONES:
+        raise errors.too_few_zones(zones)
+    return vpc, subnets
 
 
 def _arn(region: str, name: str) -> str:

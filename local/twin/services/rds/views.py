@@ -62,17 +62,15 @@ def described(instance: Instance) -> Json:
 
 
 def _places(instance: Instance, seen: Seen) -> Json:
-    """Where it is. SecondaryAvailabilityZone is shown while a failover could go there."""
-    shown: Json = {"MultiAZ": instance.has_standby if instance.born else instance.multi_az}
+    """Where it is, as far as that is so: Multi-AZ is what has a standby that may be promoted."""
+    shown: Json = {"MultiAZ": seen.standby_zone is not None}
     database = controller.database(instance)
     if database is not None and instance.born:
         shown["Endpoint"] = {"Address": database.endpoint[0], "Port": listening_port(instance.port)}
     if seen.record is not None:
         shown["AvailabilityZone"] = seen.record.zones[seen.record.primary]
-        if seen.record.synchronous is not None:
-            shown["SecondaryAvailabilityZone"] = seen.record.zones[seen.record.synchronous]
-    elif instance.zone:
-        shown["AvailabilityZone"] = instance.zone
+    if seen.standby_zone is not None:
+        shown["SecondaryAvailabilityZone"] = seen.standby_zone
     return shown
 
 

@@ -88,10 +88,13 @@ def test_a_stack_makes_changes_replaces_and_deletes_a_cache(caches: Caches, temp
     assert _policy(caches, endpoint, token) == "volatile-lru"
     assert caches.say(endpoint, "GET", "a", password=token) == "b"
 
-    properties |= {"NumCacheClusters": 1, "AutomaticFailoverEnabled": False, "MultiAZEnabled": False}
+    # The same written another way, and fewer of them.
+    del properties["NumCacheClusters"]
+    properties |= {"ReplicasPerNodeGroup": 0, "AutomaticFailoverEnabled": False, "MultiAZEnabled": False}
     new = properties["AuthToken"] = "a-token-of-the-test-9999"
     _deploy(caches, template)
-    assert caches.describe(outputs["Id"])["AutomaticFailover"] == "disabled"
+    group = caches.describe(outputs["Id"])
+    assert (group["AutomaticFailover"], group["MemberClusters"]) == ("disabled", [f"{outputs['Id']}-001"])
     assert [caches.say(endpoint, "GET", "a", password=one) for one in (token, new)] == ["b", "b"]
 
     properties["Port"] = 6380

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from twin.services.rds.decide import Act, Seen, Standby, decide, is_as_asked, status
+from twin.services.rds.decide import Act, Seen, Standby, decide, is_as_asked, lacks, status
 from twin.services.rds.models import Status, Wish
 from twin.services.rds.volume import Record
 
@@ -115,6 +115,26 @@ def test_an_instance_is_created_when_it_is_what_was_asked_for() -> None:
     assert not is_as_asked(replace(HEALTHY, standby=replace(FOLLOWS, in_sync=False)))
     assert not is_as_asked(replace(SINGLE, password_due=True))
     assert not is_as_asked(replace(SINGLE, answers=False))
+
+
+@pytest.mark.parametrize(
+    ("seen", "zone", "lacking"),
+    [
+        (HEALTHY, "zone-b", None),
+        (SINGLE, None, None),
+        (replace(HEALTHY, wish=Wish.STOP), "zone-b", None),
+        # Wanted is not there.
+        (replace(HEALTHY, record=None, standby=Standby()), None, "no standby in sync"),
+        (replace(HEALTHY, record=ALONE), None, "no standby in sync in zone-b"),
+        (replace(HEALTHY, record=ALONE, standby=Standby()), None, "no standby in sync in zone-b"),
+        # Its commits wait, so that it may be promoted still, until it is written down that it may not.
+        (replace(HEALTHY, standby=LATE), "zone-b", "no standby in sync in zone-b"),
+        # No longer wanted is still there.
+        (replace(HEALTHY, multi_az=False), "zone-b", None),
+    ],
+)
+def test_a_standby_is_what_was_seen(seen: Seen, zone: str | None, lacking: str | None) -> None:
+    assert (seen.standby_zone, lacks(seen)) == (zone, lacking)
 
 
 def _act(seen: Seen) -> Act | None:

@@ -54,7 +54,7 @@ def test_another_group_waits_for_a_reboot(databases: Databases, parameter_group:
     databases.rds.modify_db_instance(DBInstanceIdentifier=name, DBParameterGroupName=group, ApplyImmediately=True)
     assert _applied(databases, name) == "pending-reboot"
     assert databases.ask(name, "show work_mem") == "4MB"
-    with pytest.raises(ClientError, match="still members of this parameter group"):
+    with pytest.raises(ClientError, match=f"still members of this parameter group {group}, so"):
         databases.rds.delete_db_parameter_group(DBParameterGroupName=group)
     databases.rds.reboot_db_instance(DBInstanceIdentifier=name)
     databases.available(name)
@@ -99,6 +99,8 @@ def test_lists_come_in_pages_and_say_what_runs(twin: Twin) -> None:
     assert rds.describe_db_engine_versions(Engine="mysql")["DBEngineVersions"] == []
     with pytest.raises(ClientError, match="Cannot modify a default parameter group"):
         rds.reset_db_parameter_group(DBParameterGroupName="default.postgres17", ResetAllParameters=True)
+    with pytest.raises(ClientError, match=r"InvalidDBParameterGroupState.*Default DBParameterGroup cannot be deleted"):
+        rds.delete_db_parameter_group(DBParameterGroupName="default.postgres17")
 
 
 def _applied(databases: Databases, name: str) -> str:

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from botocore.exceptions import ClientError
 from twin.core.processes import descendants
+from twin.tables import render_status
 
 from tests.twin.services.rds.conftest import PASSWORD, ZONES, Databases
 from tests.twin.support import eventually
@@ -82,12 +83,21 @@ def test_a_standby_that_hangs_is_parted_from_and_joins_again(databases: Database
             os.kill(pid, signal.SIGSTOP)
         try:
             connection.execute("insert into moods values ('patient')")
-            eventually(lambda: databases.see(name), lambda seen: "SecondaryAvailabilityZone" not in seen, 5)
+            seen = eventually(lambda: databases.see(name), lambda seen: "SecondaryAvailabilityZone" not in seen, 5)
+            assert (seen["DBInstanceStatus"], seen["MultiAZ"]) == ("available", False)
+            told = databases.twin.status()
+            lacking = next(one["lacks"] for one in told["databases"] if one["id"] == name)
+            assert lacking.startswith("no standby in sync in ap-northeast-2")
+            assert lacking in render_status(told)
         finally:
             for pid in group:
                 os.kill(pid, signal.SIGCONT)
     databases.in_sync(name)
+    assert databases.see(name)["MultiAZ"] is True
     assert databases.ask(name, "select count(*) from moods") == 1
+    with pytest.raises(ClientError, match=r"NotImplemented.*RebootDBInstance with ForceFailover"):
+        databases.rds.reboot_db_instance(DBInstanceIdentifier=name, ForceFailover=True)
+    assert databases.see(name)["DBInstanceStatus"] == "available"
 
 
 def test_a_killed_primary_comes_back_with_its_rows(databases: Databases) -> None:
