@@ -37,11 +37,13 @@ def twin_restore() -> None:
     """After LocalStack's own start: bring back what the control plane knew."""
     from twin.persistence.install import install
     from twin.persistence.snapshot import restore
+    from twin.services.common.inputs import install as install_inputs
     from twin.services.logs.metrics import install as install_metrics
     from twin.services.s3.access import install as install_access
 
     install()
     install_access()
+    install_inputs()
     install_metrics()
     restore()
 

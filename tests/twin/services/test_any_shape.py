@@ -17,8 +17,8 @@ from twin.core.world import World
 from twin.keeper_control import start, stop
 from twin.services.slices import APIS
 
-EXAMPLES = 8
-DEPTH = 2
+EXAMPLES = 10
+DEPTH = 3
 NAMES = [
     "", "a", "default", "x" * 300, "이름", "a b", "-", "subnet-1", "10.0.0.0/33", "1" * 40, "null", "%00", "a/b:1",
     "arn:aws:ecs:ap-northeast-2:000000000000:cluster/nobody", "arn:aws:x", "2026-01-01T00:00:00Z",

@@ -17,11 +17,14 @@ from functools import cache
 from typing import Any, ClassVar
 
 import localstack.aws.connect
+from botocore.model import OperationModel
 from localstack.aws.api import CommonServiceException, RequestContext
 from localstack.aws.spec import load_service
 from localstack.services.moto import call_moto, call_moto_with_request
 from localstack.services.plugins import Service, ServiceLifecycleHook
 from localstack.state.inspect import ReflectionStateLocator
+
+from twin.services.common.inputs import check
 
 type Json = dict[str, Any]
 type Handler = Callable[[RequestContext, Json], Json | None]
@@ -75,13 +78,26 @@ def serve(provider: Provider) -> Service:
 
     def table(_: object) -> dict[str, Handler]:
         methods = [getattr(provider, name) for name in dir(type(provider))]
-        own = {method.answers: method for method in methods if hasattr(method, "answers")}
-        names = load_service(provider.service).operation_names
+        model = load_service(provider.service)
+        own = {
+            method.answers: _checked(model.operation_model(method.answers), method)
+            for method in methods
+            if hasattr(method, "answers")
+        }
+        names = model.operation_names
         kept = dict.fromkeys(provider.moto, _ask_moto)
         refused = {name: _refusal(provider.service, name) for name in names}
         return {**refused, **kept, **own}
 
     return Service.for_provider(provider, dispatch_table_factory=table)
+
+
+def _checked(operation: OperationModel, handler: Handler) -> Handler:
+    def handle(context: RequestContext, request: Json) -> Json | None:
+        check(operation, request)
+        return handler(context, request)
+
+    return handle
 
 
 def fault(code: str, message: str, status: int = 400) -> CommonServiceException:

@@ -5,6 +5,8 @@ import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
+from botocore.exceptions import ClientError
+
 from twin.core.world import world
 from twin.services.common.api import (
     ACCOUNT,
@@ -12,6 +14,7 @@ from twin.services.common.api import (
     Provider,
     RequestContext,
     call_moto_with_request,
+    client,
     fault,
     operation,
 )
@@ -35,6 +38,10 @@ class Ecr(Provider):
         digest = f"sha256:{hashlib.sha256(request['imageManifest'].encode()).hexdigest()}"
         if request.get("imageDigest") not in (None, digest):
             raise fault("ImageDigestDoesNotMatchException", "The image digest does not match the image manifest.")
+        try:
+            client("ecr", context.region).describe_repositories(repositoryNames=[request["repositoryName"]])
+        except ClientError as error:  # moto itself would end in an internal error
+            raise fault(error.response["Error"]["Code"], error.response["Error"]["Message"]) from error
         answer: Json = call_moto_with_request(context, {**request, "imageDigest": digest})
         return answer
 

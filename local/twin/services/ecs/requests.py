@@ -77,6 +77,8 @@ def new_service(kept: EcsStore, request: Json, region: str) -> Service:
     settings = {name: request.get(name) for name in KEPT}
     settings["availabilityZoneRebalancing"] = settings["availabilityZoneRebalancing"] or "ENABLED"
     settings["deploymentConfiguration"] = _deployment_configuration(request.get("deploymentConfiguration") or {})
+    if not request.get("taskDefinition"):
+        raise invalid("TaskDefinition can not be blank.")
     known = lookup.definition(kept, request["taskDefinition"])
     _check(settings, known, region)
     arn = cluster.arn.replace(":cluster/", ":service/") + f"/{request['serviceName']}"

@@ -15,6 +15,8 @@ type Tagged = Instance | SubnetGroup | ParameterGroup
 
 # Prices and limits of classes mean nothing here: those that the templates use are offered.
 CLASSES = ("db.t3.micro", "db.t4g.micro", "db.t4g.small", "db.t4g.medium", "db.m7g.large", "db.r7g.large")
+# Events are kept 14 days: https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DescribeEvents.html
+MOST_MINUTES = 14 * 24 * 60
 ARN_PARTS = 7  # arn:aws:rds:region:account:kind:name
 
 
@@ -89,7 +91,10 @@ class Records(Provider):
             text = "The parameter SourceType must be provided if the SourceIdentifier parameter is specified."
             raise errors.combination(text)
         until = _utc(request.get("EndTime")) or datetime.now(UTC)
-        since = _utc(request.get("StartTime")) or until - timedelta(minutes=int(request.get("Duration") or 60))
+        minutes = int(request.get("Duration") or 60)
+        if not 0 < minutes <= MOST_MINUTES:
+            raise errors.value(f"The duration must be between 1 and {MOST_MINUTES} minutes")
+        since = _utc(request.get("StartTime")) or until - timedelta(minutes=minutes)
         wanted = set(request.get("EventCategories") or [])
         with LOCK:
             events = list(store(context.region).events)
