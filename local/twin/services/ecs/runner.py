@@ -23,8 +23,8 @@ from twin.core.world import world
 from twin.engines import container as engine
 from twin.engines.image import Image, load
 from twin.services.common.api import client
-from twin.services.ecs.awslogs import File, Pump, Stream
-from twin.services.ecs.definitions import stop_timeout
+from twin.services.ecs.awslogs import Buffer, File, Pump, Stream
+from twin.services.ecs.definitions import buffer_bytes, stop_timeout
 from twin.services.ecs.models import LOCK, Container, Definition, StopCode, Task, TaskStatus
 from twin.services.ecs.secrets import SecretError, resolve
 
@@ -227,7 +227,7 @@ def _start(task: Task, described: Json, one: Container, running: Running, prepar
         raise StartError(one.reason) from error
     assert process.stdout is not None
     running.processes[one.name], running.signals[one.name] = process, prepared.image.stop_signal
-    running.pumps[one.name] = Pump(process.stdout, _puts(one.name, task, stream))
+    running.pumps[one.name] = Pump(process.stdout, _puts(one.name, task, stream), _buffer(described))
     with LOCK:
         one.pid, one.status = process.pid, TaskStatus.RUNNING
 
@@ -247,6 +247,11 @@ def _puts(container: str, task: Task, stream: Stream | None) -> Callable[[list[t
 def log_file(task: Task, container: str) -> Path:
     """Where `bin/twin logs` finds what the container prints; removed when the task is forgotten."""
     return world().directory("logs") / f"ecs-{container}-{task.id[:8]}.log"
+
+
+def _buffer(described: Json) -> Buffer:
+    options = (described.get("logConfiguration") or {}).get("options") or {}
+    return Buffer(buffer_bytes(options), blocking=options.get("mode") == "blocking")
 
 
 def _stream(task: Task, described: Json, region: str) -> Stream | None:
