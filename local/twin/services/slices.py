@@ -10,7 +10,7 @@ from twin.services.common.api import serve
 
 APIS = ("ecr", "ecs", "elasticache", "elbv2", "rds")
 # In the order of starting: what others need first comes first; stopped the other way round.
-CONTROLLERS = ("rds", "elasticache", "elbv2", "ecs")
+CONTROLLERS = ("rds", "elasticache", "elbv2", "ecs", "logs")
 
 
 def service(name: str) -> Service:
