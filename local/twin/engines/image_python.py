@@ -105,6 +105,8 @@ def _install(order: Build, stage: Stage, words: list[str], arguments: list[str])
     if not (shared / ".finished").exists():
         _make_environment(shared, "sync" if words[:3] == ["uv", "pip", "sync"] else "install", plain)
         order.report(f"installed: {' '.join(words)}")
+    # When it was used last, for those who remove what is not.
+    (shared / ".finished").touch()
     where = stage.path(place)
     where.parent.mkdir(parents=True, exist_ok=True)
     if where.is_symlink():
@@ -129,4 +131,3 @@ def _make_environment(shared: Path, verb: str, arguments: list[str]) -> None:
         capture_output=True,
         check=False,
     )
-    (shared / ".finished").touch()

@@ -9,12 +9,14 @@ type Json = dict[str, Any]
 
 
 class Repository(Resource):
-    """A repository. Images are not scanned and no lifecycle rule runs here: both settings are recorded."""
+    """A repository. Images are not scanned here: that setting is recorded."""
 
     TYPE = "AWS::ECR::Repository"
     REF = "RepositoryName"
-    HONOURED = frozenset({"RepositoryName", "ImageTagMutability", "EmptyOnDelete", "RepositoryPolicyText", "Tags"})
-    RECORDED = frozenset({"ImageScanningConfiguration", "LifecyclePolicy", "EncryptionConfiguration"})
+    HONOURED = frozenset(
+        {"RepositoryName", "ImageTagMutability", "EmptyOnDelete", "LifecyclePolicy", "RepositoryPolicyText", "Tags"}
+    )
+    RECORDED = frozenset({"ImageScanningConfiguration", "EncryptionConfiguration"})
 
     def create(self, request: Request) -> Progress:
         """Make it."""
@@ -43,6 +45,8 @@ class Repository(Resource):
         if model.get("Tags"):
             ecr.tag_resource(resourceArn=model["Arn"], tags=tags_of(model))
         self._record(ecr, model)
+        if before.get("LifecyclePolicy") and not model.get("LifecyclePolicy"):
+            ecr.delete_lifecycle_policy(repositoryName=model["RepositoryName"])
         return done(model)
 
     def delete(self, request: Request) -> Progress:
