@@ -91,19 +91,20 @@ def finish(task: Task, definition: Definition, running: Running, deregister: Cal
     """Take the task to STOPPED: targets first, then the stop signal, then, after stopTimeout, the kill.
 
     `deregister` takes it out of its target groups and says whether it is still draining there; on AWS too the signal
-    comes after the deregistration delay.
+    comes after the deregistration delay. Whatever it fails at, it goes on from there when it is called again.
     """
-    task.stopping_at = time.time()
-    was_running = task.status is TaskStatus.RUNNING
-    if was_running:
+    if task.status is TaskStatus.RUNNING:
+        task.stopping_at = time.time()
         _become(task, TaskStatus.DEACTIVATING)
         # One that ended by itself has no request left to finish.
         while deregister(task) and not _ended(task, running):
             time.sleep(DRAIN_POLL_SECONDS)
-    _become(task, TaskStatus.STOPPING)
-    waits = {described["name"]: stop_timeout(described) for described in definition.containers}
-    stop_containers(task, running, waits)
-    _become(task, TaskStatus.DEPROVISIONING)
+    if task.status is not TaskStatus.DEPROVISIONING:
+        task.stopping_at = task.stopping_at or time.time()
+        _become(task, TaskStatus.STOPPING)
+        waits = {described["name"]: stop_timeout(described) for described in definition.containers}
+        stop_containers(task, running, waits)
+        _become(task, TaskStatus.DEPROVISIONING)
     book().release(task.id)
     # What a container wrote goes with it, as on Fargate.
     shutil.rmtree(world().state / "tasks" / task.id, ignore_errors=True)
