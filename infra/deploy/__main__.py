@@ -55,6 +55,9 @@ def _parser() -> argparse.ArgumentParser:
     mode.add_argument("--diff", action="store_true", help="say what would change, and change nothing")
     mode.add_argument("--destroy", action="store_true", help="remove the environment")
     parser.add_argument("--yes", action="store_true", help="do not ask")
+    parser.add_argument(
+        "--on-endpoint", action="store_true", help="go where AWS_ENDPOINT_URL points, with an environment of AWS's too"
+    )
     parser.add_argument("--json-progress", action="store_true", help="progress as JSON lines on stdout")
     for name in ("certificate", "private-key", "chain"):
         parser.add_argument(f"--{name}", type=Path, metavar="FILE", help="PEM; all three or none")
@@ -88,6 +91,7 @@ def _target(options: argparse.Namespace, progress: Progress) -> Target:
     aws = connect(REGION)
     with progress.step("preflight", alone=True) as step:
         wanted = settings(options.environment)
+        preflight.check_endpoint(wanted, on_endpoint=options.on_endpoint)
         given = _given(options)
         preflight.check_target(wanted, endpoint=aws.endpoint, has_certificate=given is not None)
         preflight.check_region(REGION)

@@ -10,6 +10,8 @@ from infra.errors import DeployError
 from infra.settings import DOMAIN_VARIABLE, Settings
 
 ACCOUNT_VARIABLE = "DUET_ACCOUNT"
+# Alone it is for every service, with a service's name after it for that one.
+ENDPOINT_VARIABLE = "AWS_ENDPOINT_URL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +20,15 @@ class Caller:
 
     account: str
     arn: str
+
+
+def check_endpoint(settings: Settings, *, on_endpoint: bool) -> None:
+    """Raise DeployError where an environment of AWS's would go elsewhere and nobody said so."""
+    given = sorted(name for name, value in os.environ.items() if name.startswith(ENDPOINT_VARIABLE) and value)
+    if settings.name != "twin" and given and not on_endpoint:
+        raise DeployError(
+            f"{settings.name} goes to AWS, but {given[0]} is {os.environ[given[0]]}: unset it, or say --on-endpoint"
+        )
 
 
 def check_target(settings: Settings, *, endpoint: str | None, has_certificate: bool) -> None:

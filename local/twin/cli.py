@@ -11,14 +11,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from twin import up
+from twin.core import timeline
 from twin.core.errors import CoreError
-from twin.core.timeline import told
 from twin.core.world import World, world
 from twin.gateway import status
 from twin.keeper_control import stop
 from twin.tables import render_status
 
 STOP_SECONDS = 60
+FOLLOW_SECONDS = 0.3
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     logs.add_argument("-f", "--follow", action="store_true", help="go on as they grow")
     logs.add_argument("name", nargs="?", default="", help="only files whose name holds this")
     events = _command(commands, "events", _events, "what happened, in order")
+    events.add_argument("-f", "--follow", action="store_true", help="go on as they come")
     events.add_argument("--json", action="store_true", help="one JSON object a line")
     return parser
 
@@ -66,7 +68,16 @@ def _up(options: argparse.Namespace, here: World) -> int:
 
 
 def _down(_: argparse.Namespace, here: World) -> int:
-    print("stopped" if stop(here, STOP_SECONDS) else "nothing was running")
+    began = time.time()
+    if not stop(here, STOP_SECONDS):
+        print("nothing was running")
+        return 0
+    print("stopped")
+    newest = max((path.stat().st_mtime for path in here.state.glob("snapshots/snapshot-*")), default=began)
+    if newest < began:
+        raise CoreError(
+            f"the control plane could not be written down at the end; what it knew at {time.ctime(newest)} stands"
+        )
     return 0
 
 
@@ -109,7 +120,7 @@ def _logs(options: argparse.Namespace, here: World) -> int:
         sys.stdout.flush()
         if not options.follow:
             break
-        time.sleep(0.3)
+        time.sleep(FOLLOW_SECONDS)
     if chosen:
         return 0
     names = ", ".join(path.stem for path in every)
@@ -130,12 +141,20 @@ def _grown(path: Path, position: int, *, whole_lines: bool) -> tuple[list[str], 
 
 def _events(options: argparse.Namespace, _: World) -> int:
     _end_quietly()
-    for event in told():
-        if options.json:
-            print(json.dumps(event, ensure_ascii=False))
-        else:
-            print(f"{event['time']}  {event['source']:<14} {event['resource']}: {event['message']}")
-    return 0
+    path, position = timeline.file(), 0
+    while True:
+        if path.exists():
+            lines, position = _grown(path, position, whole_lines=options.follow)
+            for event in timeline.parsed(lines):
+                print(json.dumps(event, ensure_ascii=False) if options.json else _sentence(event))
+            sys.stdout.flush()
+        if not options.follow:
+            return 0
+        time.sleep(FOLLOW_SECONDS)
+
+
+def _sentence(event: dict[str, str]) -> str:
+    return f"{event['time']}  {event['source']:<14} {event['resource']}: {event['message']}"
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ Tags live in `.twin/images/tags.json`; `push` puts the image's manifest into the
 """
 
 import argparse
-import hashlib
 import json
 import os
 import subprocess
@@ -17,12 +16,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from twin.core.atomic import write_atomic
 from twin.core.errors import CoreError, ProcessError
 from twin.core.world import World, world
-from twin.engines.image import load, store
+from twin.engines.image import MANIFEST_TYPE, load, manifest, manifest_digest, tags_file
 from twin.engines.image_build import build
 from twin.engines.image_stage import Build
-
-MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-CONFIG = "application/vnd.oci.image.config.v1+json"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -67,32 +63,23 @@ def _inspect(here: World, options: argparse.Namespace) -> None:
 
 
 def _push(here: World, options: argparse.Namespace) -> None:
-    digest = _resolve(here, options.image)
-    config = (load(here, digest).directory / "config.json").read_bytes()
-    assert digest == f"sha256:{hashlib.sha256(config).hexdigest()}"
-    manifest = json.dumps(
-        {
-            "schemaVersion": 2,
-            "mediaType": MANIFEST,
-            "config": {"mediaType": CONFIG, "digest": digest, "size": len(config)},
-            "layers": [],
-        }
-    )
+    image = load(here, _resolve(here, options.image))
+    text = manifest(image)
     name, _, tag = options.image.rpartition(":")
     registry, _, repository = name.partition("/")
     if not (registry and repository):
         raise ProcessError(f"{options.image} names no registry, repository and tag")
     ecr = boto3.client("ecr", endpoint_url=here.gateway_url, region_name=here.region)
     try:
-        ecr.put_image(repositoryName=repository, imageManifest=manifest, imageManifestMediaType=MANIFEST, imageTag=tag)
+        ecr.put_image(repositoryName=repository, imageManifest=text, imageManifestMediaType=MANIFEST_TYPE, imageTag=tag)
     except ClientError as error:
         if error.response["Error"]["Code"] != "ImageAlreadyExistsException":
             raise
-    print(f"{tag}: digest: sha256:{hashlib.sha256(manifest.encode()).hexdigest()} size: {len(manifest)}")
+    print(f"{tag}: digest: {manifest_digest(image)} size: {len(text)}")
 
 
 def _tags(here: World) -> tuple[Path, dict[str, str]]:
-    path = store(here) / "tags.json"
+    path = tags_file(here)
     return path, json.loads(path.read_text()) if path.exists() else {}
 
 

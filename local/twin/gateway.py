@@ -9,6 +9,7 @@ from twin.core.errors import ProcessError
 from twin.core.world import World
 
 TIMEOUT = 10.0
+PRUNE_TIMEOUT = 60.0
 # A stack whose update was rolled back is what it was before, and well; one whose creation was rolled back is nothing.
 STANDING = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE"}
 EMPTY: dict[str, Any] = {
@@ -29,6 +30,16 @@ def healthy(here: World, keeper: int | None) -> bool:
             return keeper is not None and json.load(answer)["keeper"] == keeper
     except (urllib.error.URLError, OSError):
         return False
+
+
+def prune(here: World) -> None:
+    """Let the running twin remove the images that nothing refers to; raise ProcessError when it cannot."""
+    asked = urllib.request.Request(f"{here.gateway_url}/_twin/prune", method="POST")
+    try:
+        with urllib.request.urlopen(asked, timeout=PRUNE_TIMEOUT):
+            return
+    except OSError as error:
+        raise ProcessError(f"images that nothing refers to could not be removed: {error}") from error
 
 
 def status(here: World) -> dict[str, Any]:

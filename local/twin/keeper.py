@@ -23,6 +23,7 @@ from twin.core.errors import CoreError, WorldError
 from twin.core.processes import descendants, spawn_no_more, spawned_here, sweep
 from twin.core.timeline import emit, shorten
 from twin.core.world import World, world
+from twin.keeper_control import STOPPED
 from twin.runtime import command, environment
 
 LOG = logging.getLogger(__name__)
@@ -81,7 +82,7 @@ def main() -> int:
         end_descendants()
         code = process.wait()
         os.close(writing)
-        emit("keeper", "twin", "stopped" if asked.is_set() else f"the main process ended with {code}: all stopped")
+        emit("keeper", "twin", STOPPED if asked.is_set() else f"the main process ended with {code}: all stopped")
     return 0
 
 
@@ -146,8 +147,7 @@ def _is_locked(file: TextIO) -> bool:
 def _watch_keeper(pipe: int) -> None:
     os.read(pipe, 1)  # nothing is ever written: this returns when the keeper's end closes
     spawn_no_more()
-    with contextlib.suppress(OSError):  # a full disk must not keep anything alive
-        emit("main", "twin", "the keeper is gone: ending everything")
+    emit("main", "twin", "the keeper is gone: ending everything")
     end_descendants()
     os._exit(1)
 

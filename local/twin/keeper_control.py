@@ -13,6 +13,9 @@ from twin.core.processes import sweep
 from twin.core.world import World
 from twin.gateway import healthy
 
+# What the timeline says when the keeper was asked to end.
+STOPPED = "stopped"
+
 
 def holder(here: World) -> int | None:
     """The pid of the keeper that runs, None when none does: the lock it holds is the proof."""

@@ -14,9 +14,10 @@ _ready = threading.Event()
 
 
 def add_routes() -> None:
-    """Add /_twin/health and /_twin/status."""
+    """Add /_twin/health, /_twin/status and /_twin/prune."""
     ROUTER.add("/_twin/health", _health)
     ROUTER.add("/_twin/status", _status)
+    ROUTER.add("/_twin/prune", _prune, methods=["POST"])
 
 
 def say_ready() -> None:
@@ -31,6 +32,12 @@ def _health(_request: Request, *_arguments: object) -> Response:
 
 def _status(_request: Request, *_arguments: object) -> Response:
     return _json({"speed": world().speed, **collect()}, 200)
+
+
+def _prune(_request: Request, *_arguments: object) -> Response:
+    from twin.services.ecr.prune import prune  # noqa: PLC0415 - loaded where it is used
+
+    return _json({"removed": prune()}, 200)
 
 
 def _json(content: object, status: int) -> Response:

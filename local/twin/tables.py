@@ -7,6 +7,7 @@ def render_status(seen: dict[str, Any]) -> str:
     """Turn the status into a short text of tables; parts that do not exist are left out."""
     parts = [
         f"{'ready' if seen['ready'] else 'not ready'}  speed {seen['speed']:g}  {seen['region']}",
+        _snapshot(seen),
         _table("ENDPOINT", [(k, v) for k, v in seen["endpoints"].items() if v]),
         _table("STACK", [(s["name"], s["status"]) for s in seen["stacks"]]),
         _table("BALANCER", [row for b in seen["load_balancers"] for row in _balancer(b)]),
@@ -15,6 +16,11 @@ def render_status(seen: dict[str, Any]) -> str:
         _table("CACHE", [row for c in seen["caches"] for row in _nodes(c)]),
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def _snapshot(seen: dict[str, Any]) -> str:
+    error = (seen.get("snapshot") or {}).get("error")
+    return f"! the snapshot of the control plane {error}" if error else ""
 
 
 def _balancer(balancer: dict[str, Any]) -> list[tuple[object, ...]]:

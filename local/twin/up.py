@@ -18,12 +18,13 @@ from twin.core.certificates import authority
 from twin.core.errors import CoreError, WorldError
 from twin.core.timeline import emit, told
 from twin.core.world import REPOSITORY, World
-from twin.gateway import status
-from twin.keeper_control import holder, start, stop
+from twin.gateway import healthy, prune, status
+from twin.keeper_control import STOPPED, holder, start, stop
 from twin.tables import render_status
 
 START_SECONDS = 90
 STOP_SECONDS = 60
+ENDING_SECONDS = 5
 READY_SECONDS = 60
 LEAST_DISK = 1 << 30
 # pidfd_getfd, by which a connection is given its container's address.
@@ -40,8 +41,8 @@ def up(here: World, *, keep: bool = False) -> int:
     with _alone(here):
         began = time.monotonic()
         _preflight(here)
-        with _nothing_left_running(here, keep=keep):
-            since = datetime.now(UTC).isoformat(timespec="milliseconds")
+        since = datetime.now(UTC).isoformat(timespec="milliseconds")
+        with _nothing_left_running(here, keep=keep), _told_when_stopped(here, since):
             with _step("twin"):
                 start(here, START_SECONDS)
             for event in told():
@@ -49,12 +50,14 @@ def up(here: World, *, keep: bool = False) -> int:
                     print(
                         f"    {event['resource']} {event['message']}: all is deployed anew, on the data that is there"
                     )
-            with _step("synth"):
-                _run_quietly(here, "synth", ["-m", "infra.synth", "twin"])
             url = _deploy(here)
             (here.state / "app-url").write_text(url + "\n")
             with _step("healthy"):
                 _await_ready(here)
+            try:
+                prune(here)
+            except CoreError as error:
+                print(f"    {error}")
         emit("twin", "up", f"healthy after {time.monotonic() - began:.1f} s")
         print(f"\n  app  {url}\n  aws  {here.gateway_url}\n\nready after {time.monotonic() - began:.1f} s")
     return 0
@@ -69,6 +72,28 @@ def _nothing_left_running(here: World, *, keep: bool) -> Iterator[None]:
         if not ran_before and not keep and stop(here, STOP_SECONDS):
             print("  the twin was stopped again; its data stays (`bin/twin up --keep` leaves it running)", flush=True)
         raise
+
+
+@contextlib.contextmanager
+def _told_when_stopped(here: World, since: str) -> Iterator[None]:
+    """Give what failed because the twin was stopped meanwhile that reason."""
+    try:
+        yield
+    except (CoreError, OSError) as error:
+        if not _was_stopped(here, since):
+            raise
+        raise CoreError("the twin was stopped while `up` was at work; `bin/twin up` takes it from here") from error
+
+
+def _was_stopped(here: World, since: str) -> bool:
+    deadline = time.monotonic() + ENDING_SECONDS
+    while (keeper := holder(here)) is not None and not healthy(here, keeper) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    if holder(here) is not None:
+        return False
+    events = told()
+    # After `clean` there is no timeline either.
+    return not events or any(one["message"] == STOPPED and one["time"] >= since for one in events)
 
 
 @contextlib.contextmanager
@@ -145,22 +170,6 @@ def _environment(here: World) -> dict[str, str]:
     }
 
 
-def _run_quietly(here: World, name: str, arguments: list[str]) -> None:
-    log = here.directory("logs") / f"{name}.log"
-    with log.open("w") as output:
-        done = subprocess.run(
-            [PRODUCT_PYTHON, *arguments],
-            cwd=REPOSITORY,
-            env=_environment(here),
-            stdout=output,
-            stderr=output,
-            check=False,
-        )
-    if done.returncode:
-        lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
-        raise CoreError(f"{name} failed: {lines[-1] if lines else 'without a word'} (log: {log})")
-
-
 def _deploy(here: World) -> str:
     """Run the deployer, show its steps, return the URL that it ends with."""
     leaf = authority().issue("app", ["127.0.0.1", *book().first_endpoints(20)], ["localhost", APP_DOMAIN])
@@ -203,6 +212,8 @@ def _show(event: dict[str, object]) -> str:
     """Print an event of the deployer when it ends a step; return the reason when it tells of a failure."""
     name, state, detail = str(event.get("step", "")), event.get("status"), str(event.get("detail") or "")
     seconds = float(str(event.get("seconds") or 0))
+    if name == "ready":
+        return ""  # no step: it ends the deployment, and brings the URL
     if state in ("done", "unchanged"):
         print(f"{_clear()}  ✓ {name:<12} {seconds:6.1f} s  {detail}", flush=True)
     elif state == "failed":

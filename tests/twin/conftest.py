@@ -1,7 +1,8 @@
 """Tests of the twin run in the twin's own environment (local/.venv)."""
 
 import os
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,33 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     yield world()
     for cached in caches:
         cached.cache_clear()
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    """Makes a file system of its own with mount's options: only one process sees it, and it is reached through that."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    holders = []
+
+    def mount(options: str) -> Path:
+        command = f"mount -t tmpfs -o {options} tmpfs {place} && echo mounted && exec sleep infinity"
+        holder = subprocess.Popen(
+            ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", command],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        holders.append(holder)
+        assert holder.stdout is not None
+        if (said := holder.stdout.readline().strip()) != "mounted":
+            pytest.skip(f"no file system of its own: {said}")
+        return Path(f"/proc/{holder.pid}/root{place}")
+
+    yield mount
+    for holder in holders:
+        holder.kill()
+        holder.communicate()
 
 
 @pytest.fixture(scope="session")

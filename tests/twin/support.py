@@ -1,9 +1,11 @@
 """What tests of the twin share: a running twin as its users see it, and waiting with a deadline."""
 
+import contextlib
 import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -54,6 +56,17 @@ def of(kind: str, depends_on: str | None = None, **properties: Any) -> dict[str,
 def ref(name: str) -> dict[str, str]:
     """A reference to a resource of the same template."""
     return {"Ref": name}
+
+
+def fill(disk: Path) -> Path:
+    """Take all room of a file system; removing the file that is returned gives it back."""
+    filler = disk / "filler"
+    with filler.open("wb", buffering=0) as file:
+        for size in (1 << 20, 4096, 1):
+            with contextlib.suppress(OSError):
+                while file.write(b"x" * size):
+                    pass
+    return filler
 
 
 def deploy(twin: Twin, name: str, template: dict[str, Any], seconds: float = 60) -> dict[str, str]:

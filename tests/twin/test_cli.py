@@ -1,10 +1,14 @@
 """`bin/twin`'s words and exit codes, without a running twin."""
 
+import json
 from pathlib import Path
 
 import pytest
-from twin import cli
+from twin import cli, up
+from twin.core import timeline
+from twin.core.errors import CoreError
 from twin.core.world import World
+from twin.keeper_control import STOPPED
 
 
 @pytest.fixture
@@ -50,3 +54,55 @@ def test_a_followed_log_that_begins_anew_is_read_from_its_start(
     told = capsys.readouterr()
     assert told.out.splitlines()[1:] == ["keeper: short", "keeper: half a line"]
     assert told.err == "", "only `up` has something to take up again"
+
+
+def test_events_are_followed_as_they_come(
+    here: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timeline.emit("test", "first", "was there")
+    comes = iter(("second", "third"))
+
+    def happen(_: float) -> None:
+        try:
+            timeline.emit("test", next(comes), "came")
+        except StopIteration:
+            raise KeyboardInterrupt from None
+
+    monkeypatch.setattr(cli.time, "sleep", happen)
+    assert cli.main(["events", "-f", "--json"]) == 130
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [event["resource"] for event in told] == ["first", "second", "third"]
+    assert cli.main(["events"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].endswith("test           third: came")
+
+
+@pytest.mark.parametrize("clean", [False, True])
+def test_an_up_whose_twin_is_stopped_meanwhile_says_so(here: World, clean: bool) -> None:
+    timeline.emit("keeper", "twin", "started, main process 1")
+
+    def fail() -> None:
+        with up._told_when_stopped(here, since="2026"):
+            if clean:
+                timeline.file().unlink()
+            else:
+                timeline.emit("keeper", "twin", STOPPED)
+            raise CoreError("could not connect")
+
+    with pytest.raises(CoreError, match=r"^the twin was stopped while `up` was at work"):
+        fail()
+
+
+def test_an_up_whose_twin_ended_by_itself_keeps_its_reason(here: World) -> None:
+    timeline.emit("keeper", "twin", "the main process ended with -9: all stopped")
+    with pytest.raises(CoreError, match=r"^could not connect$"), up._told_when_stopped(here, since="2026"):
+        raise CoreError("could not connect")
+
+
+def test_what_the_deployer_ends_with_is_no_step(capsys: pytest.CaptureFixture[str]) -> None:
+    assert up._show({"step": "smoke", "status": "done", "seconds": 0.2, "detail": "/healthz 200"}) == ""
+    assert up._show({"step": "ready", "status": "done", "seconds": 38.0, "detail": "twin answers"}) == ""
+    assert up._show({"step": "data", "status": "failed", "seconds": 1, "detail": "no"}) == "data: no"
+    assert capsys.readouterr().out.splitlines() == [
+        "  ✓ smoke           0.2 s  /healthz 200",
+        "  ✗ data            1.0 s",
+    ]

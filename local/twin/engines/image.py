@@ -5,6 +5,7 @@ holds what the Dockerfile put there. What the base image would bring, this machi
 `rootfs/` is the machine's own.
 """
 
+import hashlib
 import json
 import os
 import shutil
@@ -19,6 +20,9 @@ from twin.core.world import World
 
 type Json = dict[str, Any]
 
+MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
+CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
+
 
 @dataclass(frozen=True)
 class Image:
@@ -27,6 +31,11 @@ class Image:
     digest: str
     directory: Path
     config: Json
+
+    @property
+    def made_at(self) -> float:
+        """When it was made, by the clock."""
+        return (self.directory / "config.json").stat().st_mtime
 
     @property
     def entrypoint(self) -> list[str]:
@@ -82,6 +91,28 @@ class Image:
 def store(here: World) -> Path:
     """Where the images of this twin lie."""
     return here.directory("images")
+
+
+def tags_file(here: World) -> Path:
+    """Where it is written which tag names which image."""
+    return store(here) / "tags.json"
+
+
+def images(here: World) -> list[Image]:
+    """All images in the store."""
+    return [load(here, path.parent.name.replace("-", ":", 1)) for path in store(here).glob("sha256-*/config.json")]
+
+
+def manifest(image: Image) -> str:
+    """The manifest under which a registry keeps the image: its configuration alone, for its files are here."""
+    config = (image.directory / "config.json").read_bytes()
+    described = {"mediaType": CONFIG_TYPE, "digest": image.digest, "size": len(config)}
+    return json.dumps({"schemaVersion": 2, "mediaType": MANIFEST_TYPE, "config": described, "layers": []})
+
+
+def manifest_digest(image: Image) -> str:
+    """The digest by which a registry knows the image."""
+    return f"sha256:{hashlib.sha256(manifest(image).encode()).hexdigest()}"
 
 
 def load(here: World, digest: str) -> Image:

@@ -19,7 +19,7 @@ PYTHON = "3.13"
 # Where an image's own Python stands, into which `pip install` without an environment goes.
 OWN = "/usr/local/python"
 # Holds what was installed, once that is done.
-_FINISHED = ".steps.json"
+_FINISHED = ".finished"
 # Programs that this machine brings itself, so that no image needs to.
 BROUGHT = frozenset({"uv", "uvx"})
 _ATTACHED = re.compile(r"-[rc].|--(requirement|constraint)s?=")
@@ -107,6 +107,8 @@ def _install(order: Build, stage: Stage, words: list[str], arguments: list[str])
     if not (shared / _FINISHED).exists():
         _make_environment(shared, steps)
         order.report(f"installed: {' '.join(words)}")
+    # When it was used last, for those who remove what is not.
+    (shared / _FINISHED).touch()
     where.parent.mkdir(parents=True, exist_ok=True)
     where.unlink(missing_ok=True)
     where.symlink_to(shared)

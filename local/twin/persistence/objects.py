@@ -118,12 +118,15 @@ def _write(folder: Path, name: str, bucket_name: str, one: Any) -> None:
     if not isinstance(one, S3DeleteMarker):
         with _storage().open(bucket_name, one, mode="r") as stored:
             unfinished = folder / f".{name}.{os.getpid()}"
-            with unfinished.open("wb") as data:
-                while block := stored.read(_CHUNK):
-                    data.write(block)
-                data.flush()
-                os.fsync(data.fileno())
-            unfinished.rename(folder / f"{name}.data")
+            try:
+                with unfinished.open("wb") as data:
+                    while block := stored.read(_CHUNK):
+                        data.write(block)
+                    data.flush()
+                    os.fsync(data.fileno())
+                unfinished.rename(folder / f"{name}.data")
+            finally:
+                unfinished.unlink(missing_ok=True)
     # The description comes last: without it the object is not there.
     write_atomic(folder / f"{name}.meta", pickling.dumps({"object": one, "written": time.time_ns()}))
 

@@ -14,12 +14,15 @@ import shutil
 import sys
 import threading
 import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from localstack.services.plugins import SERVICE_PLUGINS
 
+from twin.core.status import register
 from twin.core.timeline import emit
 from twin.core.world import world
 from twin.persistence import objects, pickling
@@ -34,14 +37,31 @@ QUIET_SECONDS = 1.0
 LOOK_SECONDS = 0.5
 DRAIN_SECONDS = 2.0
 TRIES = 5
+LONGEST_WAIT_SECONDS = 30
 
 gate = Gate()
 _lock = threading.Lock()
-_written = {"changes": 0}
+
+
+@dataclass
+class _Seen:
+    """What became of the last attempt. changes: those that the newest snapshot knows; again_at: monotonic seconds."""
+
+    started: bool = False
+    changes: int = 0
+    written_at: str = ""
+    failures: int = 0
+    error: str = ""
+    again_at: float = 0
+
+
+_seen = _Seen()
 
 
 def start() -> None:
     """Take a snapshot whenever something has changed and all is quiet again."""
+    _seen.started = True
+    register("snapshot", lambda: {"written_at": _seen.written_at, "error": _seen.error})
     threading.Thread(target=_watch, name="snapshots", daemon=True).start()
 
 
@@ -56,7 +76,7 @@ def take(*, final: bool = False) -> Path | None:
             if not final:
                 gate.open()
         folder = _write(files, services)
-        _written["changes"] = changes
+        _succeeded(changes)
         LOG.info("snapshot %s after %.2f s", folder.name, time.monotonic() - began)
         return folder
 
@@ -91,29 +111,45 @@ def restore() -> bool:
 
 
 def take_last() -> None:
-    """At the end: what cannot be written down must not keep the engines from stopping in order."""
+    """At the end: what cannot be written down must not keep the engines from stopping in order.
+
+    A twin that is ended while it starts knows less than what is on disk.
+    """
+    if not _seen.started:
+        return
     try:
         take(final=True)
     except Exception as error:  # noqa: BLE001 - whatever a container makes the pickler raise
-        _tell_failure(error)
+        _failed(error)
 
 
-def _tell_failure(error: Exception) -> None:
+def _succeeded(changes: int) -> None:
+    if _seen.failures:
+        emit("snapshot", "control plane", "is written again")
+    _seen.changes, _seen.written_at = changes, datetime.now(UTC).isoformat(timespec="seconds")
+    _seen.failures, _seen.error, _seen.again_at = 0, "", 0
+
+
+def _failed(error: Exception) -> None:
+    """Say so, once in a row; what cannot be written now may be written later."""
+    text = f"could not be written, so the one before stands: {error}"
     LOG.error("the snapshot failed", exc_info=error)
-    emit("snapshot", "control plane", f"could not be written, so the one before stands: {error}")
+    if text != _seen.error:
+        emit("snapshot", "control plane", text)
+    _seen.failures, _seen.error = _seen.failures + 1, text
+    _seen.again_at = time.monotonic() + min(2**_seen.failures, LONGEST_WAIT_SECONDS)
 
 
 def _watch() -> None:
     while True:
         time.sleep(LOOK_SECONDS)
-        quiet = time.monotonic() - gate.last_change > QUIET_SECONDS
+        now = time.monotonic()
+        due = now - gate.last_change > QUIET_SECONDS and now > _seen.again_at
         try:
-            if gate.changes != _written["changes"] and quiet and not _deploying():
+            if gate.changes != _seen.changes and due and not _deploying():
                 take()
         except Exception as error:  # noqa: BLE001 - whatever a container makes the pickler raise
-            # The next change tries again.
-            _written["changes"] = gate.changes
-            _tell_failure(error)
+            _failed(error)
 
 
 def _deploying() -> bool:
@@ -156,6 +192,18 @@ def _write(files: dict[tuple[str, str], bytes], services: list[str]) -> Path:
     unfinished = root / f"unfinished-{os.getpid()}"
     for left in root.glob("unfinished-*"):  # of a full disk or a killed twin
         shutil.rmtree(left, ignore_errors=True)
+    folder = root / f"snapshot-{number:08d}"
+    try:
+        _write_all(unfinished, files, services)
+        unfinished.rename(folder)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    for old in _snapshots()[KEPT:]:
+        shutil.rmtree(old, ignore_errors=True)
+    return folder
+
+
+def _write_all(unfinished: Path, files: dict[tuple[str, str], bytes], services: list[str]) -> None:
     unfinished.mkdir(mode=0o700)
     manifest: dict[str, Any] = {"versions": _versions(), "services": services, "files": []}
     for (module, attribute), data in files.items():
@@ -164,11 +212,6 @@ def _write(files: dict[tuple[str, str], bytes], services: list[str]) -> Path:
         digest = hashlib.sha256(data).hexdigest()
         manifest["files"].append({"module": module, "attribute": attribute, "file": name, "sha256": digest})
     _write_file(unfinished / "manifest.json", json.dumps(manifest, indent=1).encode())
-    folder = root / f"snapshot-{number:08d}"
-    unfinished.rename(folder)
-    for old in _snapshots()[KEPT:]:
-        shutil.rmtree(old, ignore_errors=True)
-    return folder
 
 
 def _write_file(path: Path, data: bytes) -> None:

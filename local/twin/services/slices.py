@@ -10,7 +10,7 @@ from twin.services.status import observe
 
 APIS = ("ecr", "ecs", "elasticache", "elbv2", "rds")
 # In the order of starting: what others need first comes first; stopped the other way round.
-CONTROLLERS = ("rds", "elasticache", "elbv2", "ecs", "events")
+CONTROLLERS = ("rds", "elasticache", "elbv2", "ecs", "events", "logs")
 
 
 def service(name: str) -> Service:

@@ -9,14 +9,15 @@ type Json = dict[str, Any]
 
 
 class Repository(Resource):
-    """A repository. Images are not scanned and no lifecycle rule runs here: both settings are recorded."""
+    """A repository. Images are not scanned here: that setting is recorded."""
 
     TYPE = "AWS::ECR::Repository"
     REF = "RepositoryName"
-    HONOURED = frozenset({"RepositoryName", "ImageTagMutability", "EmptyOnDelete", "RepositoryPolicyText", "Tags"})
-    RECORDED = frozenset(
-        {"ImageScanningConfiguration", "LifecyclePolicy.LifecyclePolicyText", "EncryptionConfiguration"}
-    )
+    HONOURED = frozenset({
+        "RepositoryName", "ImageTagMutability", "EmptyOnDelete", "LifecyclePolicy.LifecyclePolicyText",
+        "RepositoryPolicyText", "Tags",
+    })  # fmt: skip
+    RECORDED = frozenset({"ImageScanningConfiguration", "EncryptionConfiguration"})
 
     def create(self, request: Request) -> Progress:
         """Make it."""

@@ -10,6 +10,7 @@ from twin.core.loop import Loop, Slot, tend_each
 from twin.core.status import register
 from twin.core.timeline import emit
 from twin.core.world import world
+from twin.services.ecs import idempotency
 from twin.services.ecs.decide import Action, Complete, Fail, Start, Steady, Stop, decide
 from twin.services.ecs.metadata import add_routes
 from twin.services.ecs.models import (
@@ -229,6 +230,7 @@ def _forget(kept: EcsStore) -> None:
                         log = log_file(task, one.name)
                         log.unlink(missing_ok=True)
                         log.with_suffix(".old").unlink(missing_ok=True)
+        idempotency.forget(kept)
 
 
 def say(service: Service, sentence: str) -> None:

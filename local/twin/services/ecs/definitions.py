@@ -1,5 +1,7 @@
 """Whether a task definition is such as Fargate runs, and with which defaults it is kept."""
 
+import re
+from collections.abc import Mapping
 from typing import Any
 
 from twin.services.common.api import only
@@ -32,6 +34,13 @@ LOG_OPTIONS = {
     "awslogs-group", "awslogs-region", "awslogs-stream-prefix", "awslogs-create-group", "mode", "max-buffer-size",
 }  # fmt: skip
 LONGEST_STOP = 120
+# https://docs.docker.com/engine/logging/configure/#configure-the-delivery-mode-of-log-messages-from-container-to-log-driver
+# and, for what is taken where nothing is said,
+# https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_LogConfiguration.html
+LOG_MODES = ("blocking", "non-blocking")
+LOG_BUFFER = "10m"
+_SIZE = re.compile(r"(?P<number>\d+)(?P<unit>[kmg]?)b?", re.IGNORECASE)
+_UNITS = {"": 0, "k": 10, "m": 20, "g": 30}
 
 
 def checked(request: Json) -> Json:
@@ -55,6 +64,15 @@ def checked(request: Json) -> Json:
 def stop_timeout(container: Json) -> float:
     """Seconds between the stop signal and the kill."""
     return float(container.get("stopTimeout") or 30)
+
+
+def buffer_bytes(options: Mapping[str, str]) -> int:
+    """How much of a container's output may wait to be sent; raises ClientException for what is no size."""
+    text = options.get("max-buffer-size") or LOG_BUFFER
+    found = _SIZE.fullmatch(text)
+    if found is None or not int(found["number"]):
+        raise client_error(f"Log driver awslogs option max-buffer-size is no size: {text}")
+    return int(found["number"]) << _UNITS[found["unit"].lower()]
 
 
 def _check_size(request: Json) -> None:
@@ -103,6 +121,12 @@ def _check_log(name: str, log: Json, request: Json) -> None:
     options = log.get("options") or {}
     if strange := sorted(set(options) - LOG_OPTIONS):
         raise client_error(f"The twin does not do the awslogs option {strange[0]} (container {name}).")
+    mode = options.get("mode") or "non-blocking"
+    if mode not in LOG_MODES:
+        raise client_error(f"Log driver awslogs option mode must be blocking or non-blocking, not {mode}")
+    if mode == "blocking" and "max-buffer-size" in options:
+        raise client_error("Log driver awslogs option max-buffer-size is for mode non-blocking only")
+    buffer_bytes(options)
     for wanted in ("awslogs-group", "awslogs-region", "awslogs-stream-prefix"):
         if not options.get(wanted):
             raise client_error(f"Log driver awslogs requires options: {wanted}")

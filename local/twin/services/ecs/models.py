@@ -191,14 +191,24 @@ class Service:
         return next((one for one in self.deployments if one.id == deployment_id), None)
 
 
+@dataclass(frozen=True)
+class Answered:
+    """A request that named itself by a clientToken: what it asked, the ARNs of what it made, when."""
+
+    asked: Json
+    made: tuple[str, ...]
+    at: float
+
+
 class EcsStore(BaseStore):
-    """All of a region."""
+    """All of a region. answered: by operation, cluster and clientToken."""
 
     clusters: dict[str, Cluster] = LocalAttribute(default=dict)
     definitions: dict[str, Definition] = LocalAttribute(default=dict)
     revisions: dict[str, int] = LocalAttribute(default=dict)
     services: dict[str, Service] = LocalAttribute(default=dict)
     tasks: dict[str, Task] = LocalAttribute(default=dict)
+    answered: dict[tuple[str, str, str], Answered] = LocalAttribute(default=dict)
 
 
 stores = AccountRegionBundle("ecs", EcsStore)

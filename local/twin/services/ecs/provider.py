@@ -6,6 +6,7 @@ from twin.services.common.api import ACCOUNT, Json, Provider, RequestContext, on
 from twin.services.ecs import controller, lookup, requests, views
 from twin.services.ecs.definitions import checked
 from twin.services.ecs.errors import client_error, inactive_service, invalid
+from twin.services.ecs.idempotency import once
 from twin.services.ecs.models import LOCK, Cluster, StopCode, TaskStatus, store
 from twin.services.ecs.paging import page
 
@@ -135,9 +136,11 @@ class Ecs(Provider):
         """Want a service; its tasks come by the controller."""
         kept = store(context.region)
         with LOCK:
-            made = requests.new_service(kept, request, context.region)
+            (arn,) = once(
+                kept, "CreateService", request, lambda: [requests.new_service(kept, request, context.region).arn]
+            )
             controller.wake()
-            return {"service": views.service(made, kept, ["TAGS"])}
+            return {"service": views.service(kept.services[arn], kept, ["TAGS"])}
 
     @operation("UpdateService")
     def update_service(self, context: RequestContext, request: Json) -> Json:
@@ -192,8 +195,14 @@ class Ecs(Provider):
         """Start standalone tasks."""
         kept = store(context.region)
         with LOCK:
-            made = requests.new_tasks(kept, request, context.region)
-            shown = [views.task(task, kept.definitions.get(task.definition), ["TAGS"]) for task in made]
+            made = once(
+                kept,
+                "RunTask",
+                request,
+                lambda: [task.arn for task in requests.new_tasks(kept, request, context.region)],
+            )
+            tasks = [kept.tasks[arn] for arn in made if arn in kept.tasks]
+            shown = [views.task(task, kept.definitions.get(task.definition), ["TAGS"]) for task in tasks]
         controller.wake()
         return {"tasks": shown, "failures": []}
 

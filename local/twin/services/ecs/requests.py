@@ -6,7 +6,7 @@ from typing import Any
 from twin.services.common.api import ACCOUNT, only
 from twin.services.ecs import lookup
 from twin.services.ecs.controller import new_deployment_id, new_task
-from twin.services.ecs.errors import client_error, invalid
+from twin.services.ecs.errors import client_error, invalid, not_idempotent
 from twin.services.ecs.models import Definition, Deployment, EcsStore, Service, Task
 from twin.services.ecs.placement import subnets_by_zone
 
@@ -69,7 +69,7 @@ def new_service(kept: EcsStore, request: Json, region: str) -> Service:
     cluster = lookup.cluster(kept, request.get("cluster"))
     standing = lookup.service_or_none(kept, cluster, request["serviceName"])
     if standing is not None and standing.status != "INACTIVE":
-        raise invalid("Creation of service was not idempotent.")
+        raise not_idempotent()
     if (request.get("schedulingStrategy") or "REPLICA") != "REPLICA":
         raise client_error("The twin does the scheduling strategy REPLICA.")
     if (request.get("deploymentController") or {}).get("type", "ECS") != "ECS":

@@ -23,8 +23,8 @@ from twin.core.world import world
 from twin.engines import container as engine
 from twin.engines.image import Image, load
 from twin.services.common.api import client
-from twin.services.ecs.awslogs import File, Pump, Stream
-from twin.services.ecs.definitions import stop_timeout
+from twin.services.ecs.awslogs import Buffer, File, Pump, Stream
+from twin.services.ecs.definitions import buffer_bytes, stop_timeout
 from twin.services.ecs.models import LOCK, Container, Definition, StopCode, Task, TaskStatus
 from twin.services.ecs.secrets import SecretError, resolve
 
@@ -91,19 +91,20 @@ def finish(task: Task, definition: Definition, running: Running, deregister: Cal
     """Take the task to STOPPED: targets first, then the stop signal, then, after stopTimeout, the kill.
 
     `deregister` takes it out of its target groups and says whether it is still draining there; on AWS too the signal
-    comes after the deregistration delay.
+    comes after the deregistration delay. Whatever it fails at, it goes on from there when it is called again.
     """
-    task.stopping_at = time.time()
-    was_running = task.status is TaskStatus.RUNNING
-    if was_running:
+    if task.status is TaskStatus.RUNNING:
+        task.stopping_at = time.time()
         _become(task, TaskStatus.DEACTIVATING)
         # One that ended by itself has no request left to finish.
         while deregister(task) and not _ended(task, running):
             time.sleep(DRAIN_POLL_SECONDS)
-    _become(task, TaskStatus.STOPPING)
-    waits = {described["name"]: stop_timeout(described) for described in definition.containers}
-    stop_containers(task, running, waits)
-    _become(task, TaskStatus.DEPROVISIONING)
+    if task.status is not TaskStatus.DEPROVISIONING:
+        task.stopping_at = task.stopping_at or time.time()
+        _become(task, TaskStatus.STOPPING)
+        waits = {described["name"]: stop_timeout(described) for described in definition.containers}
+        stop_containers(task, running, waits)
+        _become(task, TaskStatus.DEPROVISIONING)
     book().release(task.id)
     # What a container wrote goes with it, as on Fargate.
     shutil.rmtree(world().state / "tasks" / task.id, ignore_errors=True)
@@ -227,7 +228,7 @@ def _start(task: Task, described: Json, one: Container, running: Running, prepar
         raise StartError(one.reason) from error
     assert process.stdout is not None
     running.processes[one.name], running.signals[one.name] = process, prepared.image.stop_signal
-    running.pumps[one.name] = Pump(process.stdout, _puts(one.name, task, stream))
+    running.pumps[one.name] = Pump(process.stdout, _puts(one.name, task, stream), _buffer(described))
     with LOCK:
         one.pid, one.status = process.pid, TaskStatus.RUNNING
 
@@ -247,6 +248,11 @@ def _puts(container: str, task: Task, stream: Stream | None) -> Callable[[list[t
 def log_file(task: Task, container: str) -> Path:
     """Where `bin/twin logs` finds what the container prints; removed when the task is forgotten."""
     return world().directory("logs") / f"ecs-{container}-{task.id[:8]}.log"
+
+
+def _buffer(described: Json) -> Buffer:
+    options = (described.get("logConfiguration") or {}).get("options") or {}
+    return Buffer(buffer_bytes(options), blocking=options.get("mode") == "blocking")
 
 
 def _stream(task: Task, described: Json, region: str) -> Stream | None:

@@ -1,1 +1,1 @@
-"""What core's CloudWatch Logs lacks in CloudFormation."""
+"""What core's CloudWatch Logs lacks: its CloudFormation types, metric filters, the end of old events."""

@@ -11,11 +11,11 @@ type Json = dict[str, Any]
 
 
 class LogGroup(Resource):
-    """A log group. Events are kept whatever RetentionInDays says; its class and its protection are recorded."""
+    """A log group. Its class and its key are recorded."""
 
     TYPE, REF = "AWS::Logs::LogGroup", "LogGroupName"
-    HONOURED = frozenset({"LogGroupName", "Tags"})
-    RECORDED = frozenset({"KmsKeyId", "LogGroupClass", "RetentionInDays"})
+    HONOURED = frozenset({"LogGroupName", "RetentionInDays", "Tags"})
+    RECORDED = frozenset({"KmsKeyId", "LogGroupClass"})
 
     def create(self, request: Request) -> Progress:
         """Make it."""

@@ -193,6 +193,18 @@ def test_the_three_files_of_a_certificate_belong_together(
     assert capsys.readouterr().err == "deploy: --certificate, --private-key and --chain belong together\n"
 
 
+@pytest.mark.parametrize("mode", [[], ["--diff"], ["--destroy"]])
+def test_prod_at_an_endpoint_is_refused_with_one_plain_line(
+    somebody: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], mode: list[str]
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
+    assert command.main(["--environment", "prod", *mode]) == 1
+    assert somebody == []
+    assert capsys.readouterr().err == (
+        "deploy: prod goes to AWS, but AWS_ENDPOINT_URL is http://127.0.0.1:4566: unset it, or say --on-endpoint\n"
+    )
+
+
 def test_an_unknown_environment_is_a_wrong_use() -> None:
     with pytest.raises(SystemExit) as end:
         command.main(["--environment", "stage"])

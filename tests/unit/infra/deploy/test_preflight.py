@@ -49,6 +49,20 @@ def test_another_account_than_the_wanted_one_is_refused(aws: Aws, monkeypatch: p
         preflight.identify(aws)
 
 
+@pytest.mark.parametrize("variable", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"])
+def test_an_environment_of_aws_does_not_go_elsewhere_unasked(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    prod, twin = settings("prod", domain="duet.example"), settings("twin")
+    preflight.check_endpoint(prod, on_endpoint=False)
+    monkeypatch.setenv(variable, "http://127.0.0.1:4566")
+    with pytest.raises(DeployError) as error:
+        preflight.check_endpoint(prod, on_endpoint=False)
+    assert str(error.value) == (
+        f"prod goes to AWS, but {variable} is http://127.0.0.1:4566: unset it, or say --on-endpoint"
+    )
+    preflight.check_endpoint(prod, on_endpoint=True)
+    preflight.check_endpoint(twin, on_endpoint=False)
+
+
 @pytest.mark.parametrize("variable", ["AWS_REGION", "AWS_DEFAULT_REGION"])
 def test_another_region_than_the_templates_is_refused(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
     monkeypatch.setenv(variable, REGION)
