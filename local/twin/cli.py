@@ -44,6 +44,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     up_parser = _command(commands, "up", _up, "start everything and deploy; prints the URLs")
     up_parser.add_argument("--keep", action="store_true", help="leave the twin running when the deployment fails")
+    up_parser.add_argument(
+        "--app", type=Path, metavar="DIRECTORY", help="deploy the CDK app that `cdk synth` wrote there, not the product"
+    )
     _command(commands, "down", _down, "stop everything; data stays")
     _command(commands, "clean", _clean, "stop everything and forget all data")
     status_parser = _command(commands, "status", _status, "what runs where")
@@ -64,7 +67,7 @@ def _command(commands, name: str, run, text: str) -> argparse.ArgumentParser:  #
 
 
 def _up(options: argparse.Namespace, here: World) -> int:
-    return up.up(here, keep=options.keep)
+    return up.up(here, keep=options.keep, app=options.app)
 
 
 def _down(_: argparse.Namespace, here: World) -> int:

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,13 @@ from twin.core.world import REPOSITORY, World
 
 CDK = REPOSITORY / "infra" / "node_modules" / ".bin" / "cdk"
 ACCOUNT = "000000000000"
+PYTHON = REPOSITORY / ".venv" / "bin" / "python"
+# What a line of the CLI has that tells why it fails.
+_FAILURES = ("CREATE_FAILED", "UPDATE_FAILED", "DELETE_FAILED", "twin-docker ", "❌", "Validation")
 _STACK = "aws:cloudformation:stack"
 _ANY = "unknown"
+
+type Tell = Callable[[str], object]
 
 
 def check(here: World, assembly: Path) -> None:
@@ -30,18 +36,23 @@ def check(here: World, assembly: Path) -> None:
 
 
 def bootstrap(here: World, environment: dict[str, str]) -> None:
-    """Make the CDK's bootstrap stack, or see that it is there."""
-    _cdk(here, environment, "bootstrap", f"aws://{ACCOUNT}/{here.region}")
+    """Install the CDK's CLI where it is missing, and let it make its bootstrap stack, or see that it is there."""
+    if not CDK.exists():
+        command = "from infra.deploy.bootstrap import install_cli; install_cli()"
+        subprocess.run([PYTHON, "-c", command], cwd=REPOSITORY, env=environment, check=True)
+    _cdk(here, environment, ["bootstrap", f"aws://{ACCOUNT}/{here.region}"], lambda _: None)
 
 
-def deploy(here: World, assembly: Path, environment: dict[str, str]) -> dict[str, dict[str, str]]:
-    """Deploy all stacks and return their outputs by stack; raises CoreError with the reason of the first failure."""
+def deploy(here: World, assembly: Path, environment: dict[str, str], tell: Tell) -> dict[str, dict[str, str]]:
+    """Deploy all stacks and return their outputs by stack; raises CoreError with the reason of the first failure.
+
+    tell: is called with each line that the CLI says.
+    """
     outputs = here.directory("run") / "outputs.json"
     outputs.unlink(missing_ok=True)
-    _cdk(
-        here, environment, "deploy", "--all", "--app", str(assembly.absolute()), "--require-approval", "never",
-        "--progress", "events", "--outputs-file", str(outputs),
-    )  # fmt: skip
+    command = ["deploy", "--all", "--app", str(assembly.absolute()), "--require-approval", "never",
+               "--progress", "events", "--outputs-file", str(outputs)]  # fmt: skip
+    _cdk(here, environment, command, tell)
     said: dict[str, dict[str, str]] = json.loads(outputs.read_text()) if outputs.exists() else {}
     return said
 
@@ -54,18 +65,30 @@ def _stacks(manifest: Path) -> dict[str, Any]:
     return {name: artifact for name, artifact in artifacts.items() if artifact["type"] == _STACK}
 
 
-def _cdk(here: World, environment: dict[str, str], command: str, *arguments: str) -> None:
-    log = here.directory("logs") / f"cdk-{command}.log"
+def _cdk(here: World, environment: dict[str, str], command: list[str], tell: Tell) -> None:
+    log = here.directory("logs") / f"cdk-{command[0]}.log"
+    lines: list[str] = []
     with log.open("w") as output:
-        done = subprocess.run(
-            [CDK, command, *arguments, "--no-color", "--no-notices", "--ci"],
+        process = subprocess.Popen(
+            [CDK, *command, "--no-color", "--no-notices", "--ci"],
             cwd=here.directory("run"),
             env=environment,
-            stdout=output,
-            stderr=output,
-            check=False,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
-    if done.returncode:
-        lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
-        reasons = [line for line in lines if "CREATE_FAILED" in line or "UPDATE_FAILED" in line or "❌" in line]
-        raise CoreError(f"cdk {command} failed: {(reasons or lines or ['without a word'])[0]} (log: {log})")
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                output.write(line)
+                if line.strip():
+                    lines.append(line.strip())
+                    tell(line.strip())
+            code = process.wait()
+        except BaseException:  # raised on; the CLI must not go on alone
+            process.terminate()
+            process.wait()
+            raise
+    if code:
+        reasons = [line for line in lines if any(word in line for word in _FAILURES)]
+        raise CoreError(f"cdk {command[0]} failed: {(reasons or lines or ['without a word'])[0]} (log: {log})")

@@ -11,7 +11,10 @@ from twin.core.world import World
 TIMEOUT = 10.0
 PRUNE_TIMEOUT = 60.0
 # A stack whose update was rolled back is what it was before, and well; one whose creation was rolled back is nothing.
-STANDING = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE"}
+# Of one that is in review nothing was made yet, and nothing is to be well.
+STANDING = {
+    "CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE", "REVIEW_IN_PROGRESS",
+}  # fmt: skip
 EMPTY: dict[str, Any] = {
     "load_balancers": [],
     "services": [],
@@ -64,12 +67,14 @@ def status(here: World) -> dict[str, Any]:
         raise ProcessError(f"the twin runs, but does not say how it is: HTTP {error.code} (see its logs)") from error
     except (urllib.error.URLError, OSError):
         return seen
-    seen["endpoints"]["app"] = _app_url(here)
-    seen["ready"] = seen["endpoints"]["app"] is not None and bool(seen["stacks"]) and all(_is_well(seen))
+    app_url = _app_url(here)
+    seen["endpoints"]["app"] = app_url or None
+    seen["ready"] = app_url is not None and bool(seen["stacks"]) and all(_is_well(seen))
     return seen
 
 
 def _app_url(here: World) -> str | None:
+    """The URL that `up` has ended with, empty where it deployed an app that names none; None before it has ended."""
     path = here.state / "app-url"
     return path.read_text().strip() if path.exists() else None
 

@@ -12,7 +12,9 @@ import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
+from twin import foreign
 from twin.core.addresses import book
 from twin.core.certificates import authority
 from twin.core.errors import CoreError, WorldError
@@ -33,14 +35,16 @@ PRODUCT_PYTHON = REPOSITORY / ".venv" / "bin" / "python"
 APP_DOMAIN = "duet.localhost"
 
 
-def up(here: World, *, keep: bool = False) -> int:
-    """Start the twin, deploy the product's `twin` environment into it, print the URLs.
+def up(here: World, *, keep: bool = False, app: Path | None = None) -> int:
+    """Start the twin, deploy the product's `twin` environment or the synthesized CDK app `app` into it, print the URLs.
 
     A twin that this call started does not outlive its failure, unless `keep`; its data stays in any case.
     """
     with _alone(here):
         began = time.monotonic()
         _preflight(here)
+        if app is not None:
+            foreign.check(here, app)
         since = datetime.now(UTC).isoformat(timespec="milliseconds")
         with _nothing_left_running(here, keep=keep), _told_when_stopped(here, since):
             with _step("twin"):
@@ -50,8 +54,8 @@ def up(here: World, *, keep: bool = False) -> int:
                     print(
                         f"    {event['resource']} {event['message']}: all is deployed anew, on the data that is there"
                     )
-            url = _deploy(here)
-            (here.state / "app-url").write_text(url + "\n")
+            shown = _deploy(here) if app is None else _deploy_foreign(here, app)
+            (here.state / "app-url").write_text(shown.get("app", "") + "\n")
             with _step("healthy"):
                 _await_ready(here)
             try:
@@ -59,7 +63,8 @@ def up(here: World, *, keep: bool = False) -> int:
             except CoreError as error:
                 print(f"    {error}")
         emit("twin", "up", f"healthy after {time.monotonic() - began:.1f} s")
-        print(f"\n  app  {url}\n  aws  {here.gateway_url}\n\nready after {time.monotonic() - began:.1f} s")
+        urls = "\n".join(f"  {name}  {url}" for name, url in {**shown, "aws": here.gateway_url}.items())
+        print(f"\n{urls}\n\nready after {time.monotonic() - began:.1f} s")
     return 0
 
 
@@ -170,7 +175,17 @@ def _environment(here: World) -> dict[str, str]:
     }
 
 
-def _deploy(here: World) -> str:
+def _deploy_foreign(here: World, app: Path) -> dict[str, str]:
+    """Deploy a synthesized CDK app by the CDK's own CLI; return its outputs by stack and name."""
+    environment = _environment(here)
+    with _step("bootstrap"):
+        foreign.bootstrap(here, environment)
+    with _step("deploy"):
+        outputs = foreign.deploy(here, app, environment, lambda line: _begin("deploy", line))
+    return {f"{stack}.{name}": value for stack, said in outputs.items() for name, value in said.items()}
+
+
+def _deploy(here: World) -> dict[str, str]:
     """Run the deployer, show its steps, return the URL that it ends with."""
     leaf = authority().issue("app", ["127.0.0.1", *book().first_endpoints(20)], ["localhost", APP_DOMAIN])
     command = [
@@ -196,7 +211,7 @@ def _deploy(here: World) -> str:
             raise
     if code:
         raise CoreError(f"deployment failed: {failure or _tail(log.read_text())} (log: {log})")
-    return url
+    return {"app": url}
 
 
 def _await_ready(here: World) -> None:
