@@ -71,16 +71,12 @@ def _up(options: argparse.Namespace, here: World) -> int:
 
 
 def _down(_: argparse.Namespace, here: World) -> int:
-    began = time.time()
-    if not stop(here, STOP_SECONDS):
-        print("nothing was running")
-        return 0
-    print("stopped")
-    newest = max((path.stat().st_mtime for path in here.state.glob("snapshots/snapshot-*")), default=began)
-    if newest < began:
-        raise CoreError(
-            f"the control plane could not be written down at the end; what it knew at {time.ctime(newest)} stands"
-        )
+    ran = stop(here, STOP_SECONDS)
+    print("stopped" if ran else "nothing was running")
+    if ran and here.unwritten.exists():
+        newest = max((path.stat().st_mtime for path in here.state.glob("snapshots/snapshot-*")), default=None)
+        stands = f"what it knew at {time.ctime(newest)} stands" if newest else "it will begin anew"
+        raise CoreError(f"the control plane could not be written down at its end; {stands}")
     return 0
 
 

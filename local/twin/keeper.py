@@ -52,6 +52,7 @@ def main() -> int:
         if swept:
             emit("keeper", "twin", f"ended {swept} processes that an earlier life had left")
         shorten()
+        here.unwritten.unlink(missing_ok=True)
         for grown in (here.state / "logs").rglob("*.log"):
             if grown.stat().st_size > MOST_LOG_BYTES:
                 grown.replace(grown.with_suffix(".old"))

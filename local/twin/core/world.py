@@ -56,6 +56,11 @@ class World:
         """The value of TWIN_MARK in the environment of every process of this twin."""
         return f"{self.twin_id}:{self.state}"
 
+    @property
+    def unwritten(self) -> Path:
+        """A file that is there from the start of a control plane until its last snapshot: a full disk can remove it."""
+        return self.state / "run" / "unwritten"
+
     def directory(self, *parts: str) -> Path:
         """Return the directory `parts` under the state, made if missing, private to the user."""
         path = self.state

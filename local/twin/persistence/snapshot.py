@@ -5,6 +5,7 @@ hashes; it is there as a whole or not at all. The newest one that is whole is re
 aside, said so, and the twin starts empty: the next deployment makes everything again and finds its volumes.
 """
 
+import contextlib
 import hashlib
 import importlib
 import json
@@ -61,6 +62,8 @@ _seen = _Seen()
 def start() -> None:
     """Take a snapshot whenever something has changed and all is quiet again."""
     _seen.started = True
+    with contextlib.suppress(OSError):  # without it only the last word of a full disk is missing
+        world().unwritten.touch()
     register("snapshot", lambda: {"written_at": _seen.written_at, "error": _seen.error})
     threading.Thread(target=_watch, name="snapshots", daemon=True).start()
 
@@ -119,6 +122,7 @@ def take_last() -> None:
         return
     try:
         take(final=True)
+        world().unwritten.unlink(missing_ok=True)
     except Exception as error:  # noqa: BLE001 - whatever a container makes the pickler raise
         _failed(error)
 
