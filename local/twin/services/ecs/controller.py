@@ -4,6 +4,9 @@ import logging
 import shutil
 import time
 import uuid
+from collections.abc import Iterable
+from ipaddress import IPv4Address
+from typing import Any
 
 from twin.core.addresses import book, loopback
 from twin.core.loop import Loop, Slot, tend_each
@@ -28,6 +31,8 @@ from twin.services.ecs.observe import see
 from twin.services.ecs.placement import subnets_by_zone
 from twin.services.ecs.runner import Running, finish, launch, log_file, observe, stop_containers
 from twin.services.ecs.targets import Targets
+from twin.services.network import registry
+from twin.services.network.models import Interface
 
 LOG = logging.getLogger(__name__)
 
@@ -57,6 +62,7 @@ def start() -> None:
                     Targets(service, world().region).deregister(task)
     add_routes()
     register("services", status)
+    registry.register("ecs", interfaces)
     _loop.start()
 
 
@@ -251,7 +257,7 @@ def new_task(
     known = kept.definitions[definition]
     number = uuid.uuid4().hex
     arn = f"{cluster.replace(':cluster/', ':task/')}/{number}"
-    network: dict[str, list[str]] = (settings.get("networkConfiguration") or {}).get("awsvpcConfiguration") or {}  # type: ignore[attr-defined]
+    network: dict[str, Any] = (settings.get("networkConfiguration") or {}).get("awsvpcConfiguration") or {}  # type: ignore[attr-defined]
     containers = [
         Container(
             name=one["name"],
@@ -273,6 +279,7 @@ def new_task(
         subnet=place[1],
         zone=place[0],
         security_groups=list(network.get("securityGroups") or []),
+        public_ip=network.get("assignPublicIp") == "ENABLED",
         containers=containers,
         created_at=time.time(),
     )
@@ -285,6 +292,26 @@ def status() -> list[dict[str, object]]:
     kept = store(world().region)
     with LOCK:
         return [_shown(service, kept) for service in kept.services.values() if service.status != "INACTIVE"]
+
+
+def interfaces() -> Iterable[Interface]:
+    """The tasks that have an address. Takes no lock: it is asked while containers wait for their connections."""
+    kept = store(world().region)
+    for task in list(kept.tasks.values()):
+        definition = kept.definitions.get(task.definition)
+        if task.ip and task.status is not TaskStatus.STOPPED and definition is not None:
+            ports = {int(one["containerPort"]) for c in definition.containers for one in c.get("portMappings") or []}
+            yield Interface(
+                kind="task",
+                owner=task.id,
+                address=IPv4Address(task.ip),
+                subnet=task.subnet,
+                groups=tuple(task.security_groups),
+                public_ip=task.public_ip,
+                places=(loopback(task.ip),),
+                ports=tuple(sorted(ports)),
+                also=(task.service.rsplit("/", 1)[-1],) if task.service else (),
+            )
 
 
 def _shown(service: Service, kept: EcsStore) -> dict[str, object]:
