@@ -9,14 +9,16 @@ from werkzeug import Request, Response
 
 from twin.core.status import collect
 from twin.core.world import world
+from twin.services.network.explain import UnknownError, explain
 
 _ready = threading.Event()
 
 
 def add_routes() -> None:
-    """Add /_twin/health and /_twin/status."""
+    """Add /_twin/health, /_twin/status and /_twin/explain."""
     ROUTER.add("/_twin/health", _health)
     ROUTER.add("/_twin/status", _status)
+    ROUTER.add("/_twin/explain", _explain)
 
 
 def say_ready() -> None:
@@ -31,6 +33,14 @@ def _health(_request: Request, *_arguments: object) -> Response:
 
 def _status(_request: Request, *_arguments: object) -> Response:
     return _json({"speed": world().speed, **collect()}, 200)
+
+
+def _explain(request: Request, *_arguments: object) -> Response:
+    try:
+        ways = explain(request.args["source"], request.args["target"])
+    except UnknownError as error:
+        return _json({"error": str(error)}, 404)
+    return _json([one.shown() for one in ways], 200)
 
 
 def _json(content: object, status: int) -> Response:

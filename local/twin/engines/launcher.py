@@ -1,8 +1,9 @@
 """Runs inside a container's process before its program: puts its bind and connect under the twin's supervision.
 
 Called as `launcher.py SOCKET PROGRAM [ARGUMENT…]`: installs a seccomp filter that hands both system calls, and a sendto
-that names an address, to whoever holds the listener, sends that listener over the inherited SOCKET, and becomes the program. It imports the standard
-library only and needs no privilege (PR_SET_NO_NEW_PRIVS). https://man7.org/linux/man-pages/man2/seccomp_unotify.2.html
+that names an address, to whoever holds the listener, sends that listener over the inherited SOCKET, and becomes the
+program. It imports the standard library only and needs no privilege (PR_SET_NO_NEW_PRIVS).
+https://man7.org/linux/man-pages/man2/seccomp_unotify.2.html
 """
 
 import array
