@@ -263,7 +263,7 @@ def _place(name: bytes) -> tuple[str, int]:
 
 def _open(call: _Call, place: Place, target: tuple[str, int]) -> _Answer:
     """Let it come from the container's address, as from its network interface, or drop it where its gate is shut."""
-    with socket.socket(fileno=duplicate(_leader(call.pid), call.arguments[0])) as copy:
+    with socket.socket(fileno=_copy(call)) as copy:
         streams = copy.type == socket.SOCK_STREAM
         if call.sends and streams:
             return _GO_ON  # what is connected sends nowhere else
@@ -296,6 +296,13 @@ def _dropped(call: _Call, copy: socket.socket, *, streams: bool) -> _Answer:
     if limit := seconds + micros / 1e6:
         return _Answer(error=errno.EINPROGRESS, after=min(limit, _CONNECT_SECONDS))
     return _Answer(error=errno.ETIMEDOUT, after=_CONNECT_SECONDS)
+
+
+def _copy(call: _Call) -> int:
+    try:
+        return duplicate(call.pid, call.arguments[0])
+    except OSError:  # it was another thread than the process's first
+        return duplicate(_leader(call.pid), call.arguments[0])
 
 
 def _leader(thread: int) -> int:

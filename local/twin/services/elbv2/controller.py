@@ -202,8 +202,11 @@ class Controller:
 
     def _look_at_doors(self, wanted: Snapshot) -> None:
         """Ask the network anew, and tell what has begun to be missing."""
-        before, self._doors = self._doors, doors.look(wanted, registry.view())
-        for name, sentence in sorted(self._doors.why - before.why):
+        before, found = self._doors, doors.look(wanted, registry.view())
+        if found.why - before.why:
+            found = doors.look(wanted, registry.view(now=True))
+        self._doors = found
+        for name, sentence in sorted(found.why - before.why):
             emit("network", name, sentence)
 
     def _keep_doors(self) -> None:

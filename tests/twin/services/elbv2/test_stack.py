@@ -111,11 +111,40 @@ def template(certificate: str, addresses: list[str], **more: Json) -> Json:
             "Type": "AWS::EC2::VPCGatewayAttachment",
             "Properties": {"VpcId": {"Ref": "Vpc"}, "InternetGatewayId": {"Ref": "Gateway"}},
         },
+        "Table": {"Type": "AWS::EC2::RouteTable", "Properties": {"VpcId": {"Ref": "Vpc"}}},
+        "Out": {
+            "Type": "AWS::EC2::Route",
+            "DependsOn": "Attached",
+            "Properties": {
+                "RouteTableId": {"Ref": "Table"},
+                "DestinationCidrBlock": "0.0.0.0/0",
+                "GatewayId": {"Ref": "Gateway"},
+            },
+        },
+        **{
+            f"{name}Table": {
+                "Type": "AWS::EC2::SubnetRouteTableAssociation",
+                "Properties": {"RouteTableId": {"Ref": "Table"}, "SubnetId": {"Ref": name}},
+            }
+            for name in subnets
+        },
+        "Door": {
+            "Type": "AWS::EC2::SecurityGroup",
+            "Properties": {
+                "GroupDescription": "open to all",
+                "VpcId": {"Ref": "Vpc"},
+                "SecurityGroupIngress": [{"IpProtocol": "-1", "CidrIp": "0.0.0.0/0"}],
+            },
+        },
         **subnets,
         "Balancer": {
             "Type": "AWS::ElasticLoadBalancingV2::LoadBalancer",
             "DependsOn": "Attached",
-            "Properties": {"Subnets": [{"Ref": name} for name in subnets], "Tags": [{"Key": "made", "Value": "here"}]},
+            "Properties": {
+                "Subnets": [{"Ref": name} for name in subnets],
+                "SecurityGroups": [{"Ref": "Door"}],
+                "Tags": [{"Key": "made", "Value": "here"}],
+            },
         },
         "Group": {
             "Type": "AWS::ElasticLoadBalancingV2::TargetGroup",
