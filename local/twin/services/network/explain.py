@@ -86,10 +86,8 @@ def _parties(name: str, seen: View, *, as_target: bool = False) -> list[Party]:
         return [
             Outside("the internet" if as_target else "the client", IPv4Address("192.0.2.1") if as_target else _CLIENT)
         ]
-    if as_target and name.removeprefix("com.amazonaws.").split(".", 1)[-1] in APIS:
-        return [Service(name.removeprefix("com.amazonaws.").split(".", 1)[-1], world().region)]
-    if as_target and name in APIS:
-        return [Service(name, world().region)]
+    if as_target and (api := _api(name)):
+        return [Service(api, world().region)]
     if found := _named(name, seen, as_target=as_target):
         return list(found)
     try:
@@ -104,6 +102,12 @@ def _parties(name: str, seen: View, *, as_target: bool = False) -> list[Party]:
     if address.is_loopback or seen.is_inside(address):
         raise UnknownError(f"no network interface has {name}")
     return [Outside(name, address)]
+
+
+def _api(name: str) -> str | None:
+    """The API that is meant by its own name or by that of its endpoints."""
+    short = name.removeprefix("com.amazonaws.").split(".", 1)[-1] if name.startswith("com.amazonaws.") else name
+    return short if short in APIS else None
 
 
 def _named(name: str, seen: View, *, as_target: bool) -> list[Interface]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
-from twin.core.addresses import OCTETS_PER_TWIN, listening_port, loopback
+from twin.core.addresses import OCTETS_PER_TWIN, listening_port
 from twin.core.world import world
 from twin.services.network.models import Flow, Interface, Outside, Party, Picture, Way
 from twin.services.network.picture import take
@@ -34,7 +34,10 @@ class View:
 
     def interface(self, address: str) -> Interface | None:
         """Who has the address: a loopback one, or one of the emulated network."""
-        return self.places.get(address) or self.places.get(loopback(address))
+        if found := self.places.get(address):
+            return found
+        mine = (one for one in self.places.values() if str(one.address) == address and not one.public)
+        return next(mine, None)
 
     def party(self, place: str) -> Party | None:
         """Who is at an address to which a container connects; None where nobody is."""
