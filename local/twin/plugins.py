@@ -37,6 +37,7 @@ def twin_restore() -> None:
     """After LocalStack's own start: bring back what the control plane knew."""
     from twin.persistence.install import install, let_go
     from twin.persistence.snapshot import restore
+    from twin.services.ec2.default_group import install as install_default_group
     from twin.services.logs.metrics import install as install_metrics
     from twin.services.network.gateway import install as install_network
     from twin.services.s3.access import install as install_access
@@ -45,6 +46,7 @@ def twin_restore() -> None:
     install_access()
     install_metrics()
     install_network(let_go)
+    install_default_group()
     restore()
 
 

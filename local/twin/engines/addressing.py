@@ -22,6 +22,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from twin.core.addresses import listening_port, loopback
@@ -42,6 +43,7 @@ _ANY, _LOCAL = ipaddress.IPv4Address("0.0.0.0"), ipaddress.IPv4Address("127.0.0.
 _MAPPED = b"\0" * 10 + b"\xff\xff"
 # How long a SYN is sent again and again: https://man7.org/linux/man-pages/man7/tcp.7.html (tcp_syn_retries)
 _CONNECT_SECONDS = 127.0
+_DNS = 53
 
 # Whether a container's way is open: protocol (tcp or udp), loopback address, port.
 type Gate = Callable[[str, str, int], bool]
@@ -71,6 +73,8 @@ class Place:
     def connected(self, address: bytes, port: int) -> tuple[bytes, int]:
         """Where a connection to `address` and `port` really goes."""
         asked = ipaddress.IPv4Address(address)
+        if _is_resolver(str(asked), port):
+            return address, port
         if asked in (_ANY, _LOCAL) and port not in self.outside:
             return socket.inet_aton(self.address), listening_port(port)
         if found := _of_network(address):
@@ -79,9 +83,23 @@ class Place:
 
     def lets(self, protocol: str, address: str, port: int) -> bool:
         """Whether a connection to this real address may be opened."""
-        if self.gate is None or address == self.address or (address == str(_LOCAL) and port in self.outside):
+        mine = address == self.address or (address == str(_LOCAL) and port in self.outside)
+        # No rule filters a VPC's resolver: https://docs.aws.amazon.com/vpc/latest/userguide/AmazonDNS-concepts.html
+        if self.gate is None or mine or _is_resolver(address, port):
             return True
         return self.gate(protocol, address, port)
+
+
+def _is_resolver(address: str, port: int) -> bool:
+    return port == _DNS and address in _nameservers()
+
+
+@cache
+def _nameservers() -> frozenset[str]:
+    """Those that the machine asks."""
+    path = Path("/etc/resolv.conf")
+    lines = path.read_text().splitlines() if path.exists() else []
+    return frozenset(parts[1] for line in lines if (parts := line.split())[:1] == ["nameserver"] and len(parts) > 1)
 
 
 def _of_network(address: bytes) -> str | None:
@@ -267,7 +285,7 @@ def _open(call: _Call, place: Place, target: tuple[str, int]) -> _Answer:
         streams = copy.type == socket.SOCK_STREAM
         if call.sends and streams:
             return _GO_ON  # what is connected sends nowhere else
-        if ipaddress.IPv4Address(target[0]).is_loopback:
+        if ipaddress.IPv4Address(target[0]).is_loopback and not _is_resolver(*target):
             _come_from(place.address, copy)
         if place.lets("tcp" if streams else "udp", *target):
             return _GO_ON

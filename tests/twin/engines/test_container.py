@@ -11,7 +11,7 @@ import pytest
 from twin.core.errors import ProcessError
 from twin.core.processes import Process
 from twin.core.world import World
-from twin.engines import container
+from twin.engines import addressing, container
 from twin.engines.addressing import Gate, Place, Supervisor
 from twin.engines.image import Image, load
 from twin.engines.image_build import build
@@ -292,3 +292,14 @@ def test_a_gate_that_fails_is_shut_and_the_others_are_still_answered(
 
     assert _calls(here, make, started, "poll", broken).startswith("OSError 101")
     get("http://127.244.6.1:8080/self")
+
+
+def test_the_machines_resolver_is_reached_through_any_gate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """https://docs.aws.amazon.com/vpc/latest/userguide/AmazonDNS-concepts.html"""
+    monkeypatch.setattr(addressing, "_nameservers", lambda: frozenset({"10.9.9.9"}))
+    place = Place("127.244.4.1", frozenset(), lambda *_: False)
+    resolver = socket.inet_aton("10.9.9.9")
+    assert place.connected(resolver, 53) == (resolver, 53)
+    assert place.lets("udp", "10.9.9.9", 53)
+    assert place.connected(resolver, 54) != (resolver, 54)
+    assert not place.lets("udp", "10.9.9.9", 54)

@@ -4,8 +4,6 @@ import logging
 import shutil
 import time
 import uuid
-from collections.abc import Iterable
-from ipaddress import IPv4Address
 from typing import Any
 
 from twin.core.addresses import book, loopback
@@ -14,6 +12,7 @@ from twin.core.status import register
 from twin.core.timeline import emit
 from twin.core.world import world
 from twin.services.ecs.decide import Action, Complete, Fail, Start, Steady, Stop, decide
+from twin.services.ecs.interfaces import interfaces
 from twin.services.ecs.metadata import add_routes
 from twin.services.ecs.models import (
     LOCK,
@@ -32,7 +31,6 @@ from twin.services.ecs.placement import subnets_by_zone
 from twin.services.ecs.runner import Running, finish, launch, log_file, observe, stop_containers
 from twin.services.ecs.targets import Targets
 from twin.services.network import registry
-from twin.services.network.models import Interface
 
 LOG = logging.getLogger(__name__)
 
@@ -292,26 +290,6 @@ def status() -> list[dict[str, object]]:
     kept = store(world().region)
     with LOCK:
         return [_shown(service, kept) for service in kept.services.values() if service.status != "INACTIVE"]
-
-
-def interfaces() -> Iterable[Interface]:
-    """The tasks that have an address. Takes no lock: it is asked while containers wait for their connections."""
-    kept = store(world().region)
-    for task in list(kept.tasks.values()):
-        definition = kept.definitions.get(task.definition)
-        if task.ip and task.status is not TaskStatus.STOPPED and definition is not None:
-            ports = {int(one["containerPort"]) for c in definition.containers for one in c.get("portMappings") or []}
-            yield Interface(
-                kind="task",
-                owner=task.id,
-                address=IPv4Address(task.ip),
-                subnet=task.subnet,
-                groups=tuple(task.security_groups),
-                public_ip=task.public_ip,
-                places=(loopback(task.ip),),
-                ports=tuple(sorted(ports)),
-                also=(task.service.rsplit("/", 1)[-1],) if task.service else (),
-            )
 
 
 def _shown(service: Service, kept: EcsStore) -> dict[str, object]:

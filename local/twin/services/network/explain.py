@@ -115,6 +115,7 @@ def _named(name: str, seen: View, *, as_target: bool) -> list[Interface]:
     name = name.rsplit("/", 1)[-1]
     mine: Iterable[Interface] = {one for one in seen.places.values() if _is_called(one, name)}
     mine = sorted(mine, key=lambda one: (not one.public, one.kind.startswith("standby"), one.address))
+    mine = mine or [one for one in seen.planned if one.owner == name]
     public = [one for one in mine if one.public]
     if public and as_target:
         return public

@@ -2,14 +2,11 @@
 
 import threading
 import time
-from functools import cache
-from pathlib import Path
 
 from twin.core.timeline import emit
 from twin.services.network.models import Flow, Interface
 from twin.services.network.registry import View, port_of, private, view
 
-DNS = 53
 # The same refusal is told once in this time.
 TELL_SECONDS = 60.0
 
@@ -22,9 +19,6 @@ def lets(source: str, protocol: str, address: str, port: int) -> bool:
 
     A refusal is decided by what holds at this very moment: one that was held up would wait for nothing.
     """
-    if port == DNS and address in nameservers():
-        # https://docs.aws.amazon.com/vpc/latest/userguide/AmazonDNS-concepts.html: no rule filters the resolver
-        return True
     if refusal(source, protocol, address, port, view()) is None:
         return True
     missing = refusal(source, protocol, address, port, view(now=True))
@@ -66,11 +60,3 @@ def _tell(owner: str, message: str) -> None:
             return
         _told[(owner, message)] = now
     emit("network", owner, message)
-
-
-@cache
-def nameservers() -> frozenset[str]:
-    """Those that the machine asks."""
-    path = Path("/etc/resolv.conf")
-    lines = path.read_text().splitlines() if path.exists() else []
-    return frozenset(parts[1] for line in lines if (parts := line.split())[:1] == ["nameserver"] and len(parts) > 1)

@@ -3,10 +3,10 @@
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 
-from twin.core.addresses import OCTETS_PER_TWIN, listening_port
+from twin.core.addresses import OCTETS_PER_TWIN, RESERVED_AT_START, listening_port
 from twin.core.world import world
 from twin.services.network.models import Flow, Interface, Outside, Party, Picture, Way
 from twin.services.network.picture import take
@@ -27,10 +27,11 @@ def register(slice_name: str, observe: Observer) -> None:
 
 @dataclass(frozen=True)
 class View:
-    """Interfaces by loopback address, and the networks they are in."""
+    """Interfaces by loopback address, and the networks they are in. planned: those that something will have."""
 
     picture: Picture
     places: Mapping[str, Interface]
+    planned: tuple[Interface, ...] = ()
 
     def interface(self, address: str) -> Interface | None:
         """Who has the address: a loopback one, or one of the emulated network."""
@@ -69,9 +70,17 @@ def view(*, now: bool = False) -> View:
             return _last[0][1]
         taken = time.monotonic()
         interfaces = [one for observe in list(_observers.values()) for one in observe()]
-        made = View(take(world().region), {place: one for one in interfaces for place in one.places})
+        picture = take(world().region)
+        places = {place: one for one in interfaces for place in one.places}
+        made = View(picture, places, tuple(_placed(one, picture) for one in interfaces if not one.places))
         _last[:] = [(taken, made)]
         return made
+
+
+def _placed(planned: Interface, picture: Picture) -> Interface:
+    """With an address that it may get."""
+    subnet = picture.subnets.get(planned.subnet)
+    return replace(planned, address=subnet.network[RESERVED_AT_START]) if subnet is not None else planned
 
 
 def private(place: str) -> str:

@@ -92,7 +92,8 @@ def town(ground: Ground) -> Iterator[Town]:
     for arn in ground.ecs.list_tasks(cluster=ground.cluster)["taskArns"]:
         ground.ecs.stop_task(cluster=ground.cluster, task=arn)
         ground.stopped(arn)
-    for endpoint in ec2.describe_vpc_endpoints()["VpcEndpoints"]:
+    standing = [one for one in ec2.describe_vpc_endpoints()["VpcEndpoints"] if one["State"] == "available"]
+    for endpoint in standing:
         ec2.delete_vpc_endpoints(VpcEndpointIds=[endpoint["VpcEndpointId"]])
     ec2.disassociate_route_table(AssociationId=made)
     ec2.delete_route_table(RouteTableId=table)
@@ -206,3 +207,14 @@ def test_with_endpoints_a_task_starts_and_calls_what_they_serve(town: Town) -> N
     open_door("logs")
     task = ground.run(definition, networkConfiguration=place)
     assert ground.log(task["taskArn"]) == ["sqs ReadTimeoutError", "s3 answered"]
+
+
+def test_members_of_the_default_group_reach_each_other(town: Town) -> None:
+    """https://docs.aws.amazon.com/vpc/latest/userguide/default-security-group.html"""
+    ground = town.ground
+    server = ground.start(ground.define(SERVER, portMappings=[{"containerPort": 5432}]))
+    caller = ground.define(CALLER, environment=[{"name": "TARGET", "value": _address(town, server)}])
+    mine = ground.start(caller)
+    other = ground.start(caller, networkConfiguration=town.network(town.group("stranger")))
+    eventually(lambda: town.words(mine), lambda words: words == ["through"], 20)
+    eventually(lambda: town.words(other), lambda words: words == ["TimeoutError"], 20)
