@@ -14,9 +14,9 @@ from twin import up
 from twin.core import timeline
 from twin.core.errors import CoreError
 from twin.core.world import World, world
-from twin.gateway import status
+from twin.gateway import explain, status
 from twin.keeper_control import stop
-from twin.tables import render_status
+from twin.tables import render_status, render_way
 
 STOP_SECONDS = 60
 FOLLOW_SECONDS = 0.3
@@ -57,6 +57,11 @@ def _parser() -> argparse.ArgumentParser:
     events = _command(commands, "events", _events, "what happened, in order")
     events.add_argument("-f", "--follow", action="store_true", help="go on as they come")
     events.add_argument("--json", action="store_true", help="one JSON object a line")
+    way = _command(commands, "explain", _explain, "whether one reaches the other, and the one rule that is missing")
+    names = "client, or a load balancer, service, task, database, cache, or address"
+    way.add_argument("source", help=names)
+    way.add_argument("target", help=f"{names}, or an API such as secretsmanager; with :PORT where it has several")
+    way.add_argument("--json", action="store_true", help="for machines")
     return parser
 
 
@@ -98,6 +103,12 @@ def _status(options: argparse.Namespace, here: World) -> int:
     else:
         print(render_status(seen))
     return 0 if seen["ready"] else 1
+
+
+def _explain(options: argparse.Namespace, here: World) -> int:
+    ways = explain(here, options.source, options.target)
+    print(json.dumps(ways, indent=2, ensure_ascii=False) if options.json else "\n\n".join(map(render_way, ways)))
+    return 0 if all(way["open"] for way in ways) else 1
 
 
 def _end_quietly() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import urllib.error
+import urllib.parse
 import urllib.request
 from typing import Any
 
@@ -71,6 +72,20 @@ def status(here: World) -> dict[str, Any]:
     seen["endpoints"]["app"] = app_url or None
     seen["ready"] = app_url is not None and bool(seen["stacks"]) and all(_is_well(seen))
     return seen
+
+
+def explain(here: World, source: str, target: str) -> list[dict[str, Any]]:
+    """The ways from one to the other, a port each; raises ProcessError when nobody has one of the names."""
+    asked = urllib.parse.urlencode({"source": source, "target": target})
+    try:
+        with urllib.request.urlopen(f"{here.gateway_url}/_twin/explain?{asked}", timeout=TIMEOUT) as answer:
+            ways: list[dict[str, Any]] = json.load(answer)
+            return ways
+    except urllib.error.HTTPError as error:
+        text = json.load(error)["error"] if error.code == 404 else f"HTTP {error.code}"  # noqa: PLR2004 - our own
+        raise ProcessError(text) from error
+    except (urllib.error.URLError, OSError) as error:
+        raise ProcessError("the twin does not run; `bin/twin up` starts it") from error
 
 
 def _app_url(here: World) -> str | None:

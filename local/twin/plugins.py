@@ -35,16 +35,20 @@ def twin_ready() -> None:
 @hooks.on_infra_start(priority=-50)
 def twin_restore() -> None:
     """After LocalStack's own start: bring back what the control plane knew."""
-    from twin.persistence.install import install
+    from twin.persistence.install import install, let_go
     from twin.persistence.snapshot import restore
     from twin.services.common.inputs import install as install_inputs
+    from twin.services.ec2.default_group import install as install_default_group
     from twin.services.logs.metrics import install as install_metrics
+    from twin.services.network.gateway import install as install_network
     from twin.services.s3.access import install as install_access
 
     install()
     install_access()
     install_inputs()
     install_metrics()
+    install_network(let_go)
+    install_default_group()
     restore()
 
 

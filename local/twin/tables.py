@@ -1,4 +1,4 @@
-"""The status as a person reads it."""
+"""The status, and the way from one to another, as a person reads them."""
 
 from typing import Any
 
@@ -21,6 +21,15 @@ def render_status(seen: dict[str, Any]) -> str:
 def _snapshot(seen: dict[str, Any]) -> str:
     error = (seen.get("snapshot") or {}).get("error")
     return f"! the snapshot of the control plane {error}" if error else ""
+
+
+def render_way(way: dict[str, Any]) -> str:
+    """Turn one way into a line for each hop, and one for what is missing."""
+    head = f"{way['source']} → {way['target']}, {way['protocol']} {way['port']}: {'open' if way['open'] else 'closed'}"
+    rows: list[tuple[object, ...]] = [
+        ("✓" if hop["open"] else "✗", hop["what"], hop["where"], hop["says"]) for hop in way["hops"]
+    ]
+    return "\n".join([_table(head, rows) or head, *([f"missing: {way['missing']}"] if way["missing"] else [])])
 
 
 def _balancer(balancer: dict[str, Any]) -> list[tuple[object, ...]]:

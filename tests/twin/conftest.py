@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from twin.core import addresses, certificates
 from twin.core.world import World, world
-from twin.engines import tcp_front
+from twin.engines import blackhole, tcp_front
 from twin.keeper_control import start, stop
 
 from tests.twin.support import Twin
@@ -21,7 +21,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """A world of its own: the state directory is the test's, the number the one asked for by TWIN_ID."""
     monkeypatch.setenv("TWIN_STATE", str(tmp_path / "state"))
     monkeypatch.setenv("TWIN_ID", os.environ.get("TWIN_ID", "7"))
-    caches = (world, addresses.book, certificates.authority, tcp_front.front)
+    caches = (world, addresses.book, certificates.authority, tcp_front.front, blackhole.blackhole)
     for cached in caches:
         cached.cache_clear()
     yield world()

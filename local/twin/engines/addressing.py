@@ -4,11 +4,12 @@ A container believes that it listens on 0.0.0.0:8080; it listens on 127.20.1.17:
 127.20.1.17. Its 127.0.0.1 is its own, as in a network namespace; an address of the emulated network (10.20.1.5) leads
 to who has it. The kernel asks us about each bind and connect (see launcher.py); we change the address in the caller's
 memory and let the call go on. https://man7.org/linux/man-pages/man2/seccomp_unotify.2.html
+
+What a container's gate does not let through is dropped as in a network: the caller waits, as long as it cares to.
 """
 
 import array
 import contextlib
-import ctypes
 import errno
 import fcntl
 import ipaddress
@@ -18,12 +19,16 @@ import select
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from twin.core.addresses import listening_port, loopback
 from twin.core.once import Once
+from twin.engines.blackhole import blackhole
+from twin.engines.descriptors import duplicate
 
 LOG = logging.getLogger(__name__)
 
@@ -32,40 +37,113 @@ _RECEIVE, _SEND = 0xC0502100, 0xC0182101
 _CONTINUE = 1
 _REQUEST = struct.Struct("QIIiIQ6Q")
 _ANSWER = struct.Struct("QqiI")
-_BIND = {49, 200}
-_PIDFD_GETFD = 438
+_BIND, _SENDTO = {49, 200}, {44, 206}
 _IP_BIND_ADDRESS_NO_PORT = 24
 _ANY, _LOCAL = ipaddress.IPv4Address("0.0.0.0"), ipaddress.IPv4Address("127.0.0.1")  # noqa: S104 - recognised, not used
 _MAPPED = b"\0" * 10 + b"\xff\xff"
+# How long a SYN is sent again and again: https://man7.org/linux/man-pages/man7/tcp.7.html (tcp_syn_retries)
+_CONNECT_SECONDS = 127.0
+_DNS = 53
+
+# Whether a container's way is open: protocol (tcp or udp), loopback address, port.
+type Gate = Callable[[str, str, int], bool]
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a container is. address: its loopback address. outside: ports of 127.0.0.1 that it reaches."""
+    """Where a container is. address: its loopback address. outside: ports of 127.0.0.1 that it reaches.
+
+    gate: asked about every connection to others; None lets everything through.
+    """
 
     address: str
     outside: frozenset[int]
+    gate: Gate | None = None
 
     def bound(self, address: bytes, port: int) -> tuple[bytes, int]:
-        """Where a bind to `address` and `port` really goes; port 0 stays any.
+        """Where a bind to `address` and `port` really goes, always to its own; port 0 stays any.
 
-        Raises OSError for an address outside loopback: it would be one of the machine's own.
+        Raises OSError for an address of others: of the machine, or of the emulated network.
         """
         asked = ipaddress.IPv4Address(address)
-        if asked in (_ANY, _LOCAL) or str(asked) == self.address:
+        if asked == _ANY or asked.is_loopback or _of_network(address) == self.address:
             return socket.inet_aton(self.address), listening_port(port) if port else 0
-        if not asked.is_loopback:
-            raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL), str(asked))
-        return address, port
+        raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL), str(asked))
 
     def connected(self, address: bytes, port: int) -> tuple[bytes, int]:
         """Where a connection to `address` and `port` really goes."""
         asked = ipaddress.IPv4Address(address)
+        if _is_resolver(str(asked), port):
+            return address, port
         if asked in (_ANY, _LOCAL) and port not in self.outside:
             return socket.inet_aton(self.address), listening_port(port)
-        if address[0] == 10:  # noqa: PLR2004 - the emulated network's first octet
-            return socket.inet_aton(loopback(str(asked))), listening_port(port)
+        if found := _of_network(address):
+            return socket.inet_aton(found), listening_port(port)
         return address, port
+
+    def lets(self, protocol: str, address: str, port: int) -> bool:
+        """Whether a connection to this real address may be opened."""
+        mine = address == self.address or (address == str(_LOCAL) and port in self.outside)
+        # No rule filters a VPC's resolver: https://docs.aws.amazon.com/vpc/latest/userguide/AmazonDNS-concepts.html
+        if self.gate is None or mine or _is_resolver(address, port):
+            return True
+        return self.gate(protocol, address, port)
+
+
+def _is_resolver(address: str, port: int) -> bool:
+    return port == _DNS and address in _nameservers()
+
+
+@cache
+def _nameservers() -> frozenset[str]:
+    """Those that the machine asks."""
+    path = Path("/etc/resolv.conf")
+    lines = path.read_text().splitlines() if path.exists() else []
+    return frozenset(parts[1] for line in lines if (parts := line.split())[:1] == ["nameserver"] and len(parts) > 1)
+
+
+def _of_network(address: bytes) -> str | None:
+    """The loopback address of one of the emulated network."""
+    return loopback(socket.inet_ntoa(address)) if address[0] == 10 else None  # noqa: PLR2004 - its first octet
+
+
+@dataclass(frozen=True)
+class _Call:
+    """A system call that waits for its answer. binds, sends: which of the three it is."""
+
+    pid: int
+    number: int
+    arguments: list[int]
+
+    @property
+    def binds(self) -> bool:
+        return self.number in _BIND
+
+    @property
+    def sends(self) -> bool:
+        return self.number in _SENDTO
+
+    @property
+    def name(self) -> tuple[int, int]:
+        """Where the socket name lies in the caller's memory, and its length."""
+        return (self.arguments[4], self.arguments[5]) if self.sends else (self.arguments[1], self.arguments[2])
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """What the caller gets: to go on, or this value or error. after: seconds for which it waits before."""
+
+    value: int = 0
+    error: int = 0
+    go_on: bool = False
+    after: float = 0.0
+
+    def packed(self, number: int) -> bytes:
+        """As the kernel takes it."""
+        return _ANSWER.pack(number, self.value, -self.error, _CONTINUE if self.go_on else 0)
+
+
+_GO_ON = _Answer(go_on=True)
 
 
 class Supervisor:
@@ -75,6 +153,7 @@ class Supervisor:
         self._poll = select.epoll()
         self._places: dict[int, Place] = {}
         self._lock = threading.Lock()
+        self._waiting: list[tuple[float, int, bytes]] = []
         threading.Thread(target=self._run, name="addressing", daemon=True).start()
 
     def admit(self, channel: socket.socket, place: Place) -> None:
@@ -95,14 +174,25 @@ class Supervisor:
 
     def _run(self) -> None:
         while True:
-            for listener, happened in self._poll.poll():
+            for listener, happened in self._poll.poll(self._patience()):
                 if happened & select.EPOLLIN:
                     self._serve(listener)
                 if happened & (select.EPOLLHUP | select.EPOLLERR):
                     self._poll.unregister(listener)
                     with self._lock:
                         self._places.pop(listener, None)
+                    self._waiting = [one for one in self._waiting if one[1] != listener]
                     os.close(listener)
+            now = time.monotonic()
+            for _, listener, packed in [one for one in self._waiting if one[0] <= now]:
+                _send(listener, packed)
+            self._waiting = [one for one in self._waiting if one[0] > now]
+
+    def _patience(self) -> float | None:
+        """Seconds until the next caller that waits is to be answered."""
+        if not self._waiting:
+            return None
+        return max(0.0, min(at for at, _, _ in self._waiting) - time.monotonic())
 
     def _serve(self, listener: int) -> None:
         buffer = bytearray(_REQUEST.size)
@@ -110,32 +200,49 @@ class Supervisor:
             fcntl.ioctl(listener, _RECEIVE, buffer)
         except OSError:
             return  # the caller was killed meanwhile
-        number, pid, _, call, _, _, *arguments = _REQUEST.unpack(buffer)
-        answer = _ANSWER.pack(number, 0, 0, _CONTINUE)
+        number, pid, _, system_call, _, _, *arguments = _REQUEST.unpack(buffer)
+        call = _Call(pid, system_call, arguments)
         try:
-            self._move(pid, call in _BIND, self._places[listener], arguments)
+            answer = self._answer(call, self._places[listener])
         except OSError as error:
-            LOG.warning("process %d: an address could not be moved: %s", pid, error)
-            if call in _BIND:
-                # What is not moved would listen where it says: perhaps on all of the machine's addresses.
-                answer = _ANSWER.pack(number, 0, -errno.EADDRNOTAVAIL, 0)
-        with contextlib.suppress(OSError):
-            fcntl.ioctl(listener, _SEND, bytearray(answer))
+            LOG.log(
+                logging.WARNING if call.binds else logging.DEBUG,
+                "process %d: an address could not be moved: %s",
+                pid,
+                error,
+            )
+            # What is not moved would go where it says: perhaps to all of the machine's addresses, or past its gate.
+            answer = _Answer(error=errno.EADDRNOTAVAIL if call.binds else errno.ENETUNREACH)
+        except Exception:  # the edge of the thread that answers for all containers
+            LOG.exception("process %d: a call could not be decided", pid)
+            answer = _Answer(error=errno.ENETUNREACH)
+        if answer.after:
+            self._waiting.append((time.monotonic() + answer.after, listener, answer.packed(number)))
+        else:
+            _send(listener, answer.packed(number))
 
-    def _move(self, pid: int, binds: bool, place: Place, arguments: list[int]) -> None:
-        descriptor, pointer, length = arguments[0], arguments[1], arguments[2]
-        memory = os.open(f"/proc/{pid}/mem", os.O_RDWR)
+    def _answer(self, call: _Call, place: Place) -> _Answer:
+        pointer, length = call.name
+        memory = os.open(f"/proc/{call.pid}/mem", os.O_RDWR)
         try:
             name = os.pread(memory, min(length, 28), pointer)
-            moved = _moved(name, place.bound if binds else place.connected, binds=binds)
+            moved = _moved(name, place.bound if call.binds else place.connected)
             if moved is None:
-                return
+                return _GO_ON
+            if not call.binds:
+                answer = _open(call, place, _place(moved))
+                if not answer.go_on:
+                    return answer
             if moved != name:
                 os.pwrite(memory, moved, pointer)
         finally:
             os.close(memory)
-        if not binds and _is_loopback(moved):
-            _come_from(place.address, pid, descriptor)
+        return _GO_ON
+
+
+def _send(listener: int, packed: bytes) -> None:
+    with contextlib.suppress(OSError):  # the caller may be gone
+        fcntl.ioctl(listener, _SEND, bytearray(packed))
 
 
 @Once
@@ -144,8 +251,8 @@ def supervisor() -> Supervisor:
     return Supervisor()
 
 
-def _moved(name: bytes, move: Callable[[bytes, int], tuple[bytes, int]], *, binds: bool) -> bytes | None:
-    """The socket name after `move`; None for one that is not of the Internet. Raises OSError for a bind elsewhere."""
+def _moved(name: bytes, move: Callable[[bytes, int], tuple[bytes, int]]) -> bytes | None:
+    """The socket name after `move`; None for one that is not of the Internet. Raises OSError for IPv6 elsewhere."""
     if len(name) < 8:  # noqa: PLR2004 - family, port, IPv4 address
         return None
     family = struct.unpack_from("=H", name)[0]
@@ -160,31 +267,60 @@ def _moved(name: bytes, move: Callable[[bytes, int], tuple[bytes, int]], *, bind
         elif asked in (b"\0" * 16, b"\0" * 15 + b"\1"):
             short = _ANY.packed
         else:
-            if binds:
-                raise OSError(errno.EADDRNOTAVAIL, "IPv6 is not done", socket.inet_ntop(family, asked))
-            return name
+            raise OSError(errno.EADDRNOTAVAIL, "IPv6 is not done", socket.inet_ntop(family, asked))
         address, port = move(short, port)
         return name[:2] + struct.pack("!H", port) + name[4:8] + _MAPPED + address + name[24:]
     return None
 
 
-def _is_loopback(name: bytes) -> bool:
-    return struct.unpack_from("=H", name)[0] == socket.AF_INET and name[4] == _LOCAL.packed[0]
+def _place(name: bytes) -> tuple[str, int]:
+    """The IPv4 address and the port of a socket name."""
+    address = name[4:8] if struct.unpack_from("=H", name)[0] == socket.AF_INET else name[20:24]
+    return socket.inet_ntoa(address), struct.unpack_from("!H", name, 2)[0]
 
 
-def _come_from(address: str, pid: int, descriptor: int) -> None:
-    """Let the connection come from the container's address, as from its network interface."""
-    leader = _leader(pid)
-    pidfd = os.pidfd_open(leader)
-    try:
-        duplicate = _syscall(_PIDFD_GETFD, pidfd, descriptor, 0)
-    finally:
-        os.close(pidfd)
-    with socket.socket(fileno=duplicate) as copy, contextlib.suppress(OSError):
-        # One that the program has bound already stays as it is.
-        if copy.getsockname()[0] == str(_ANY):
+def _open(call: _Call, place: Place, target: tuple[str, int]) -> _Answer:
+    """Let it come from the container's address, as from its network interface, or drop it where its gate is shut."""
+    with socket.socket(fileno=_copy(call)) as copy:
+        streams = copy.type == socket.SOCK_STREAM
+        if call.sends and streams:
+            return _GO_ON  # what is connected sends nowhere else
+        if ipaddress.IPv4Address(target[0]).is_loopback and not _is_resolver(*target):
+            _come_from(place.address, copy)
+        if place.lets("tcp" if streams else "udp", *target):
+            return _GO_ON
+        return _dropped(call, copy, streams=streams)
+
+
+def _come_from(address: str, copy: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        # One that the program has bound already stays as it is: at its own address, whatever it asked for.
+        if copy.getsockname()[0] in (str(_ANY), "::"):
             copy.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
-            copy.bind((address, 0))
+            copy.bind((f"::ffff:{address}" if copy.family == socket.AF_INET6 else address, 0))
+
+
+def _dropped(call: _Call, copy: socket.socket, *, streams: bool) -> _Answer:
+    """What a caller sees of packets that get lost. Its own memory still says where it wanted to go."""
+    if call.sends:
+        return _Answer(value=call.arguments[2])
+    host, port = blackhole().address
+    nowhere = (f"::ffff:{host}" if copy.family == socket.AF_INET6 else host, port)
+    if not streams:
+        return _Answer(error=copy.connect_ex(nowhere))
+    if fcntl.fcntl(copy.fileno(), fcntl.F_GETFL) & os.O_NONBLOCK:
+        return _Answer(error=copy.connect_ex(nowhere))
+    seconds, micros = struct.unpack("@ll", copy.getsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, 16))
+    if limit := seconds + micros / 1e6:
+        return _Answer(error=errno.EINPROGRESS, after=min(limit, _CONNECT_SECONDS))
+    return _Answer(error=errno.ETIMEDOUT, after=_CONNECT_SECONDS)
+
+
+def _copy(call: _Call) -> int:
+    try:
+        return duplicate(call.pid, call.arguments[0])
+    except OSError:  # it was another thread than the process's first
+        return duplicate(_leader(call.pid), call.arguments[0])
 
 
 def _leader(thread: int) -> int:
@@ -192,11 +328,3 @@ def _leader(thread: int) -> int:
         if line.startswith("Tgid:"):
             return int(line.split()[1])
     raise ProcessLookupError(thread)
-
-
-def _syscall(number: int, *arguments: int) -> int:
-    libc = ctypes.CDLL(None, use_errno=True)
-    result: int = libc.syscall(number, *arguments)
-    if result < 0:
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-    return result

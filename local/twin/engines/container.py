@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from twin.core.errors import ProcessError
 from twin.core.processes import Process, spawn
-from twin.engines.addressing import LAUNCHER, Place, supervisor
+from twin.engines.addressing import LAUNCHER, Gate, Place, supervisor
 from twin.engines.image import Image
 
 
@@ -17,7 +17,7 @@ class Run:
     """What to run. image: where its files are. command: replaces the image's, entry point included, when given.
 
     environment: over the image's. address: the loopback address that is the container's own. outside: ports of
-    127.0.0.1 that it may reach.
+    127.0.0.1 that it may reach. gate: which connections it may open; None for all.
     """
 
     name: str
@@ -28,6 +28,7 @@ class Run:
     directory: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     outside: frozenset[int] = frozenset()
+    gate: Gate | None = None
 
 
 def start(run: Run) -> Process:
@@ -49,7 +50,7 @@ def start(run: Run) -> Process:
             pass_fds=[theirs.fileno()],
         )
     try:
-        supervisor().admit(mine, Place(run.address, run.outside))
+        supervisor().admit(mine, Place(run.address, run.outside, run.gate))
     except OSError as error:
         process.kill()
         assert process.stdout is not None

@@ -11,8 +11,8 @@ import pytest
 from twin.core.errors import ProcessError
 from twin.core.processes import Process
 from twin.core.world import World
-from twin.engines import container
-from twin.engines.addressing import Place, Supervisor
+from twin.engines import addressing, container
+from twin.engines.addressing import Gate, Place, Supervisor
 from twin.engines.image import Image, load
 from twin.engines.image_build import build
 from twin.engines.image_stage import Build, BuildError
@@ -197,7 +197,7 @@ def test_a_bind_that_cannot_be_moved_does_not_happen(
     def broken(*_arguments: object) -> None:
         raise OSError("its memory cannot be read")
 
-    monkeypatch.setattr(Supervisor, "_move", broken)
+    monkeypatch.setattr(Supervisor, "_answer", broken)
     script = "import socket; s = socket.socket(); s.bind(('0.0.0.0', 8099)); print('listens')"
     process = container.start(
         container.Run("unmoved", load(here, make()), "127.244.4.2", command=["python3", "-c", script])
@@ -207,3 +207,99 @@ def test_a_bind_that_cannot_be_moved_does_not_happen(
     said = process.stdout.read().decode()
     assert "Cannot assign requested address" in said
     assert "listens" not in said
+
+
+CALLER = """\
+import os, socket, sys, time
+host, port = sys.argv[1], int(sys.argv[2])
+began = time.monotonic()
+try:
+    if sys.argv[3] == "poll":
+        socket.create_connection((host, port), timeout=0.7)
+    elif sys.argv[3] == "six":
+        made = socket.socket(socket.AF_INET6)
+        made.settimeout(0.7)
+        made.connect((f"::ffff:{host}", port))
+    elif sys.argv[3] == "blocking":
+        import struct
+        made = socket.socket()
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("@ll", 0, 700_000))
+        made.connect((host, port))
+    elif sys.argv[3] == "spoof":
+        made = socket.socket()
+        made.bind(("127.244.6.1", 0))
+        made.settimeout(0.7)
+        made.connect((host, port))
+    elif sys.argv[3] == "fast":
+        socket.socket().sendto(b"x", socket.MSG_FASTOPEN, (host, port))
+    elif sys.argv[3] == "udp":
+        made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        made.sendto(b"x", (host, port))
+        made.connect((host, port))
+        made.send(b"x")
+    print("through", flush=True)
+except OSError as error:
+    print(type(error).__name__, error.errno, "late" if time.monotonic() - began > 0.6 else "at once", flush=True)
+"""
+
+
+def _calls(here: World, make: Builder, started: list[Process], how: str, gate: Gate) -> str:
+    """What a container at 127.244.6.2 sees that calls the server at 127.244.6.1."""
+    image = load(here, make())
+    started.append(container.start(container.Run("server", image, "127.244.6.1")))
+    get("http://127.244.6.1:8080/")
+    command = ["python3", "-c", CALLER, "127.244.6.1", "8080", how]
+    caller = container.start(container.Run("caller", image, "127.244.6.2", command=command, gate=gate))
+    started.append(caller)
+    assert caller.stdout is not None
+    return caller.stdout.read().decode().strip()
+
+
+@pytest.mark.parametrize(
+    ("how", "seen"),
+    [
+        ("poll", "TimeoutError None late"),
+        ("six", "TimeoutError None late"),
+        ("spoof", "TimeoutError None late"),
+        ("blocking", "BlockingIOError 115 late"),
+        ("fast", "OSError 95 at once"),
+        ("udp", "through"),
+    ],
+)
+def test_what_the_gate_does_not_let_through_gets_lost_however_it_is_opened(
+    here: World, make: Builder, started: list[Process], how: str, seen: str
+) -> None:
+    asked: list[tuple[str, str, int]] = []
+
+    def shut(protocol: str, address: str, port: int) -> bool:
+        asked.append((protocol, address, port))
+        return False
+
+    assert _calls(here, make, started, how, shut) == seen
+    assert set(asked) == (set() if how == "fast" else {("udp" if how == "udp" else "tcp", "127.244.6.1", 8080)})
+
+
+@pytest.mark.parametrize("how", ["poll", "six", "blocking"])
+def test_what_the_gate_lets_through_arrives(here: World, make: Builder, started: list[Process], how: str) -> None:
+    assert _calls(here, make, started, how, lambda *_: True) == "through"
+
+
+def test_a_gate_that_fails_is_shut_and_the_others_are_still_answered(
+    here: World, make: Builder, started: list[Process]
+) -> None:
+    def broken(*_: object) -> bool:
+        raise RuntimeError("a bug")
+
+    assert _calls(here, make, started, "poll", broken).startswith("OSError 101")
+    get("http://127.244.6.1:8080/self")
+
+
+def test_the_machines_resolver_is_reached_through_any_gate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """https://docs.aws.amazon.com/vpc/latest/userguide/AmazonDNS-concepts.html"""
+    monkeypatch.setattr(addressing, "_nameservers", lambda: frozenset({"10.9.9.9"}))
+    place = Place("127.244.4.1", frozenset(), lambda *_: False)
+    resolver = socket.inet_aton("10.9.9.9")
+    assert place.connected(resolver, 53) == (resolver, 53)
+    assert place.lets("udp", "10.9.9.9", 53)
+    assert place.connected(resolver, 54) != (resolver, 54)
+    assert not place.lets("udp", "10.9.9.9", 54)

@@ -4,6 +4,7 @@ import logging
 import shutil
 import time
 import uuid
+from typing import Any
 
 from twin.core.addresses import book, loopback
 from twin.core.loop import Loop, Slot, tend_each
@@ -12,6 +13,7 @@ from twin.core.timeline import emit
 from twin.core.world import world
 from twin.services.ecs import idempotency
 from twin.services.ecs.decide import Action, Complete, Fail, Start, Steady, Stop, decide
+from twin.services.ecs.interfaces import interfaces
 from twin.services.ecs.metadata import add_routes
 from twin.services.ecs.models import (
     LOCK,
@@ -29,6 +31,7 @@ from twin.services.ecs.observe import see
 from twin.services.ecs.placement import subnets_by_zone
 from twin.services.ecs.runner import Running, finish, launch, log_file, observe, stop_containers
 from twin.services.ecs.targets import Targets
+from twin.services.network import registry
 
 LOG = logging.getLogger(__name__)
 
@@ -58,6 +61,7 @@ def start() -> None:
                     Targets(service, world().region).deregister(task)
     add_routes()
     register("services", status)
+    registry.register("ecs", interfaces)
     _loop.start()
 
 
@@ -253,7 +257,7 @@ def new_task(
     known = kept.definitions[definition]
     number = uuid.uuid4().hex
     arn = f"{cluster.replace(':cluster/', ':task/')}/{number}"
-    network: dict[str, list[str]] = (settings.get("networkConfiguration") or {}).get("awsvpcConfiguration") or {}  # type: ignore[attr-defined]
+    network: dict[str, Any] = (settings.get("networkConfiguration") or {}).get("awsvpcConfiguration") or {}  # type: ignore[attr-defined]
     containers = [
         Container(
             name=one["name"],
@@ -275,6 +279,7 @@ def new_task(
         subnet=place[1],
         zone=place[0],
         security_groups=list(network.get("securityGroups") or []),
+        public_ip=network.get("assignPublicIp") == "ENABLED",
         containers=containers,
         created_at=time.time(),
     )

@@ -98,8 +98,9 @@ class Container:
 
 @dataclass
 class Task:
-    """A task. ip: its address in the emulated network; deployment: that of its service, empty for a standalone task;
-    healthy: as last seen, was_healthy: ever; counted: as a failure of its deployment."""
+    """A task. ip: its address in the emulated network; public_ip: whether it has a public one too; deployment: that of
+    its service, empty for a standalone task; healthy: as last seen, was_healthy: ever; counted: as a failure of its
+    deployment."""
 
     arn: str
     cluster: str
@@ -119,6 +120,7 @@ class Task:
     tags: dict[str, str] = field(default_factory=dict)
     token: str = field(default="", repr=False)
     ip: str = ""
+    public_ip: bool = False
     status: TaskStatus = TaskStatus.PROVISIONING
     desired: TaskStatus = TaskStatus.RUNNING
     was_healthy: bool = False

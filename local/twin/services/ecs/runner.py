@@ -1,6 +1,7 @@
 """One task from its address to its end: what the agent of Fargate does, in the order in which AWS does it."""
 
 import contextlib
+import functools
 import json
 import secrets as randomness
 import shutil
@@ -27,6 +28,8 @@ from twin.services.ecs.awslogs import Buffer, File, Pump, Stream
 from twin.services.ecs.definitions import buffer_bytes, stop_timeout
 from twin.services.ecs.models import LOCK, Container, Definition, StopCode, Task, TaskStatus
 from twin.services.ecs.secrets import SecretError, resolve
+from twin.services.ecs.ways import lacking
+from twin.services.network import guard
 
 # A container that lives this long after its start counts as started.
 ACTIVATING_SECONDS = 0.3
@@ -65,6 +68,8 @@ def launch(task: Task, definition: Definition, running: Running, register: Calla
         task.ip = book().eni(task.subnet, subnet["CidrBlock"], task.id)
         _become(task, TaskStatus.PENDING)
         emit("ecs", task.id, f"provisioned at {task.ip} in {task.zone}")
+        if lost := lacking(task, definition, region):
+            raise StartError(lost)
         task.pull_started_at = time.time()
         images = {one.name: _pull(one, region) for one in task.containers}
         environments = {one["name"]: _environment(task, one, region) for one in definition.containers}
@@ -220,6 +225,7 @@ def _start(task: Task, described: Json, one: Container, running: Running, prepar
         directory=described.get("workingDirectory"),
         environment=prepared.environment,
         outside=frozenset({world().gateway_port}),
+        gate=functools.partial(guard.lets, loopback(task.ip)),
     )
     try:
         process = engine.start(run)

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from ipaddress import IPv4Address
 
 from twin.core.addresses import loopback
 from twin.core.loop import Loop, Slot, tend_each
@@ -16,6 +17,8 @@ from twin.services.elasticache.decide import Action, Adjust, End, FailOver, Forg
 from twin.services.elasticache.endpoints import Endpoints
 from twin.services.elasticache.models import Node, ParameterGroup, ReplicationGroup, Role, Status
 from twin.services.elasticache.nodes import Running, directory, plan, primary_of, write_primary
+from twin.services.network import registry
+from twin.services.network.models import Interface
 
 INTERVAL = 0.5
 ASKING_THREADS = 8
@@ -207,6 +210,7 @@ def start() -> None:
     """Start the controller."""
     _controller[:] = [Controller()]
     register("caches", _caches)
+    registry.register("elasticache", interfaces)
     _controller[0].loop.start()
 
 
@@ -254,6 +258,26 @@ def _shown(group: ReplicationGroup, values: ParameterGroup | None) -> dict[str, 
         "reader_endpoint": {"address": group.reader_address, "port": group.port},
         "nodes": [_node_shown(group, node, there.get(group.node_id(node))) for node in group.nodes],
     }
+
+
+def interfaces() -> Iterable[Interface]:
+    """The nodes, the primary also at the primary endpoint. Takes no lock of this slice: connections wait for it."""
+    for kept in models.every_store():
+        for group in list(kept.groups.values()):
+            replica = next((node for node in group.nodes if node.number != group.primary), group.primary_node)
+            for node in group.nodes:
+                mine = [group.primary_address] if node == group.primary_node else []
+                mine += [group.reader_address] if node == replica else []
+                yield Interface(
+                    kind="cache",
+                    owner=group.id,
+                    address=IPv4Address(node.address),
+                    subnet=node.subnet.id,
+                    groups=group.security_groups,
+                    places=(loopback(node.address), *mine),
+                    ports=(group.port,),
+                    also=(group.node_id(node),),
+                )
 
 
 def _node_shown(group: ReplicationGroup, node: Node, seen: NodeSeen | None) -> dict[str, object]:

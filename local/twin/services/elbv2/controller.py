@@ -9,12 +9,15 @@ from twin.core.loop import Loop, Slot
 from twin.core.status import register
 from twin.core.timeline import emit
 from twin.core.world import world
-from twin.services.elbv2 import access_logs, certificates, decide
+from twin.engines.blackhole import blackhole
+from twin.services.elbv2 import access_logs, certificates, decide, doors
 from twin.services.elbv2.decide import NEW, Result, Seen, TargetKey, Verdict
+from twin.services.elbv2.doors import Doors
 from twin.services.elbv2.envoy_config import NodePlan, Surroundings, plan
 from twin.services.elbv2.health import Checker, probes
 from twin.services.elbv2.models import LOCK, LoadBalancer, Snapshot, snapshot, stores
 from twin.services.elbv2.nodes import Endpoints, Node, forget_directory
+from twin.services.network import registry
 
 INTERVAL = 0.25
 SETTLE_SECONDS = 10.0
@@ -46,6 +49,7 @@ class Controller:
         self._active: set[str] = set()
         self._owners: set[str] = set()
         self._last: object = None
+        self._doors = Doors()
         self._untold: set[NodeKey] = set()
         self._again: dict[NodeKey, float] = {}
         self._rounds = threading.Condition()
@@ -83,16 +87,18 @@ class Controller:
         wanted = snapshot()
         states = self.verdicts(wanted)
         self._forget_strangers(states)
+        self._look_at_doors(wanted)
         materials = {arn: certificates.material(arn) for arn in _certificate_arns(wanted)}
-        picture = (wanted, states, materials)
+        picture = (wanted, states, materials, self._doors)
         dead = any(node.pid is None for node in self._nodes.values())
         if picture != self._last or dead or self._unfinished():
             if picture != self._last:
-                self._checker.watch(probes(wanted))
+                self._checker.watch(doors.probed(probes(wanted), self._doors.unseen, blackhole().address))
             self._last = picture
             on_disk = {arn: certificates.on_disk(found) for arn, found in materials.items() if found}
             sentences += self._serve(wanted, states, Surroundings(on_disk, world().speed))
         sentences += self._end_strangers(wanted)
+        self._keep_doors()
         self._note_active(wanted)
         self._deliver_logs(wanted)
         return sentences
@@ -187,8 +193,27 @@ class Controller:
                     node = self._nodes[key] = Node(balancer, zone)
                 log = node.access_log if access_logs.wanted(balancer) else None
                 orders = plan(wanted, balancer, zone, replace(around, access_log=log))
-                sentences += self._bring(key, node, orders, _endpoints(wanted, states, orders))
+                endpoints = {
+                    name: doors.led(members, self._doors.lost[key], blackhole().address)
+                    for name, members in _endpoints(wanted, states, orders).items()
+                }
+                sentences += self._bring(key, node, orders, endpoints)
         return sentences
+
+    def _look_at_doors(self, wanted: Snapshot) -> None:
+        """Ask the network anew, and tell what has begun to be missing."""
+        before, found = self._doors, doors.look(wanted, registry.view())
+        if found.why - before.why:
+            found = doors.look(wanted, registry.view(now=True))
+        self._doors = found
+        for name, sentence in sorted(found.why - before.why):
+            emit("network", name, sentence)
+
+    def _keep_doors(self) -> None:
+        """Let the nodes' listeners see no client that the network does not let in."""
+        networks = registry.view().picture.vpcs
+        for key, node in self._nodes.items():
+            node.shut(self._doors.shut.get(key, frozenset()), networks)
 
     def _bring(self, key: NodeKey, node: Node, orders: NodePlan, endpoints: Endpoints) -> list[str]:
         """Start the node or tell it its orders; one that refused them is asked again after a while."""
@@ -253,6 +278,7 @@ def start() -> None:
     controller = Controller()
     _running[:] = [controller]
     register("load_balancers", _status)
+    registry.register("elbv2", doors.interfaces)
     controller.start()
 
 

@@ -3,7 +3,8 @@
 import contextlib
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from ipaddress import IPv4Network
 from pathlib import Path
 
 from twin.core.addresses import loopback
@@ -11,6 +12,8 @@ from twin.core.errors import ProcessError
 from twin.core.timeline import emit
 from twin.core.world import world
 from twin.engines.envoy import Endpoint, Envoy
+from twin.engines.sieve import Sieve
+from twin.services.elbv2.doors import Place, admitted
 from twin.services.elbv2.envoy_config import NodePlan
 from twin.services.elbv2.models import LoadBalancer, Zone
 
@@ -29,6 +32,8 @@ class Node:
         self._lock = threading.Lock()
         self._plan: NodePlan | None = None
         self._was_up = False
+        self._vpc = balancer.vpc_id
+        self._sieve: Sieve | None = None
         identifier = balancer.arn.rsplit("/", 1)[1]
         directory = world().directory("elbv2", identifier, zone.name)
         self.access_log = directory / "access.jsonl"
@@ -79,6 +84,16 @@ class Node:
                 with contextlib.suppress(OSError):  # one that does not answer has died, and starts with a new file
                     self._envoy.reopen_logs()
             return list(self.access_log.parent.glob("closed-*.jsonl"))
+
+    def shut(self, places: Collection[Place], vpcs: Mapping[str, Sequence[IPv4Network]]) -> None:
+        """Let these listeners answer nobody from outside the VPC, and all others everybody."""
+        pid = self._envoy.pid
+        if pid is None or (not places and self._sieve is None):
+            return
+        if self._sieve is None:
+            self._sieve = Sieve(admitted(vpcs.get(self._vpc, ())))
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has just died, and is seen to next
+            self._sieve.keep(pid, places)
 
     def stop(self) -> None:
         """End the Envoy."""

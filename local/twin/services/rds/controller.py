@@ -2,23 +2,27 @@
 
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
+from ipaddress import IPv4Address
 
 import psycopg
 
-from twin.core.addresses import book
+from twin.core.addresses import book, loopback
 from twin.core.loop import Loop, Slot, tend_each
 from twin.core.status import register
 from twin.core.timeline import emit
 from twin.engines import postgres
 from twin.engines.tcp_front import front
+from twin.services.network import registry
+from twin.services.network.models import Interface
 from twin.services.rds import changes, parameters, windows
 from twin.services.rds.acts import perform
 from twin.services.rds.database import Database, owner
 from twin.services.rds.decide import Act, Seen, Standby, decide, is_as_asked, lacks, status
 from twin.services.rds.events import Told, tell
-from twin.services.rds.models import LOCK, Instance, ParameterGroup, all_instances, store
+from twin.services.rds.models import LOCK, Instance, ParameterGroup, all_instances, store, stores
 from twin.services.rds.placement import place
 from twin.services.rds.volume import NODES, Volume
 
@@ -173,6 +177,28 @@ def _look(seen: Seen, instance: Instance, database: Database) -> Seen:
     )
 
 
+def interfaces() -> Iterable[Interface]:
+    """The nodes, the primary also at the endpoint. Takes no lock of this slice: others' connections wait for it."""
+    for _, _, kept in stores.iter_stores():
+        for instance in list(kept.instances.values()):
+            database = _controller.database(instance)
+            record = database.volume.record() if database is not None else None
+            if database is None or record is None:
+                continue
+            for name, subnet in database.places.items():
+                address = book().eni(subnet.id, subnet.cidr, f"{owner(instance)}/{name}")
+                mine = (database.endpoint[0],) if name == record.primary else ()
+                yield Interface(
+                    kind="database" if mine else "standby of database",
+                    owner=instance.identifier,
+                    address=IPv4Address(address),
+                    subnet=subnet.id,
+                    groups=tuple(instance.security_groups),
+                    places=(loopback(address), *mine),
+                    ports=(instance.port,),
+                )
+
+
 def group_of(instance: Instance) -> ParameterGroup:
     """The parameter group that the instance is to have."""
     found: ParameterGroup = store(instance.region).parameter_groups[instance.parameter_group]
@@ -226,6 +252,7 @@ def start() -> None:
     """Begin: what the store wants is made so, on the volumes that lie there."""
     global _controller  # noqa: PLW0603 - one in the process
     _controller = Controller()
+    registry.register("rds", interfaces)
     register("databases", _status)
     _controller.loop.start()
 

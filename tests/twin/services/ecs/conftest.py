@@ -26,6 +26,7 @@ class Ground:
 
     twin: Twin
     cluster: str
+    vpc: str
     subnets: list[str]
     roles: dict[str, str]
     image: Callable[[str], str]
@@ -38,8 +39,8 @@ class Ground:
 
     @property
     def network(self) -> Json:
-        """Both zones."""
-        return {"awsvpcConfiguration": {"subnets": self.subnets, "securityGroups": []}}
+        """Both zones, with a way out."""
+        return {"awsvpcConfiguration": {"subnets": self.subnets, "securityGroups": [], "assignPublicIp": "ENABLED"}}
 
     def define(self, program: str, **container: Any) -> str:
         """Register a task definition that runs the program; the rest is the container's."""
@@ -86,14 +87,13 @@ class Ground:
 
     def run(self, definition: str, **more: Any) -> Json:
         """Run a task to its end and return it as it was described last."""
-        made = self.ecs.run_task(
-            cluster=self.cluster,
-            taskDefinition=definition,
-            launchType="FARGATE",
-            networkConfiguration=self.network,
-            **more,
-        )
-        return self.stopped(made["tasks"][0]["taskArn"])
+        return self.stopped(self.start(definition, **more))
+
+    def start(self, definition: str, **more: Any) -> str:
+        """Run a task and return its ARN."""
+        wanted = {"launchType": "FARGATE", "networkConfiguration": self.network, **more}
+        made = self.ecs.run_task(cluster=self.cluster, taskDefinition=definition, **wanted)
+        return str(made["tasks"][0]["taskArn"])
 
     def stopped(self, arn: str) -> Json:
         """The task once it has stopped."""
@@ -143,6 +143,11 @@ def estate(twin: Twin, tmp_path_factory: pytest.TempPathFactory) -> Ground:
         ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.44.{number}.0/24", AvailabilityZone=zone)["Subnet"]["SubnetId"]
         for number, zone in enumerate(ZONES)
     ]
+    gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+    ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
+    of_vpc = [{"Name": "vpc-id", "Values": [vpc]}]
+    main = ec2.describe_route_tables(Filters=of_vpc)["RouteTables"][0]["RouteTableId"]
+    ec2.create_route(RouteTableId=main, DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
     trust = json.dumps(
         {
             "Version": "2012-10-17",
@@ -159,7 +164,7 @@ def estate(twin: Twin, tmp_path_factory: pytest.TempPathFactory) -> Ground:
     uri = twin.client("ecr").create_repository(repositoryName="test")["repository"]["repositoryUri"]
     cluster = twin.client("ecs").create_cluster(clusterName="test")["cluster"]["clusterName"]
     contexts = tmp_path_factory.mktemp("images")
-    return Ground(twin, cluster, subnets, roles, lambda program: _image(twin, contexts, uri, program))
+    return Ground(twin, cluster, vpc, subnets, roles, lambda program: _image(twin, contexts, uri, program))
 
 
 @pytest.fixture

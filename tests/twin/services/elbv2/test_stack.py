@@ -113,7 +113,25 @@ def network() -> Json:
         "Vpc": of("EC2::VPC", CidrBlock="10.45.0.0/16"),
         "Gateway": of("EC2::InternetGateway"),
         "Attached": of("EC2::VPCGatewayAttachment", VpcId=ref("Vpc"), InternetGatewayId=ref("Gateway")),
+        "Table": of("EC2::RouteTable", VpcId=ref("Vpc")),
+        "Out": of(
+            "EC2::Route",
+            "Attached",
+            RouteTableId=ref("Table"),
+            DestinationCidrBlock="0.0.0.0/0",
+            GatewayId=ref("Gateway"),
+        ),
+        "Door": of(
+            "EC2::SecurityGroup",
+            GroupDescription="open to all",
+            VpcId=ref("Vpc"),
+            SecurityGroupIngress=[{"IpProtocol": "-1", "CidrIp": "0.0.0.0/0"}],
+        ),
         **subnets,
+        **{
+            f"{name}Table": of("EC2::SubnetRouteTableAssociation", RouteTableId=ref("Table"), SubnetId=ref(name))
+            for name in subnets
+        },
     }
 
 
@@ -122,9 +140,14 @@ def balancing(certificate: str, addresses: list[str]) -> Json:
     to_group = {"Type": "forward", "TargetGroupArn": ref("Group")}
     to_tls = {"Protocol": "HTTPS", "Port": "443", "StatusCode": "HTTP_301"}
     subnets = [ref(f"Subnet{number}") for number in range(len(ZONES))]
-    balancer = of("ElasticLoadBalancingV2::LoadBalancer", Subnets=subnets, Tags=[{"Key": "made", "Value": "here"}])
     return {
-        "Balancer": {**balancer, "DependsOn": "Attached"},
+        "Balancer": of(
+            "ElasticLoadBalancingV2::LoadBalancer",
+            "Attached",
+            Subnets=subnets,
+            SecurityGroups=[ref("Door")],
+            Tags=[{"Key": "made", "Value": "here"}],
+        ),
         "Group": of(
             "ElasticLoadBalancingV2::TargetGroup",
             Port="8080",
