@@ -10,6 +10,7 @@ from twin.services.elbv2.models import TargetGroup
 
 HEAVIEST = 999
 MOST_VALUES = 5
+LONGEST_STICKINESS = 604_800
 _DONE = ("forward", "redirect", "fixed-response")
 _CONFIG = {
     "path-pattern": "PathPatternConfig",
@@ -75,8 +76,7 @@ def _forward(action: Json, groups: Mapping[str, TargetGroup]) -> Json:
         parts = [{"TargetGroupArn": action["TargetGroupArn"]}]
     if not parts:
         raise errors.validation("A target group must be specified")
-    if (config.get("TargetGroupStickinessConfig") or {}).get("Enabled"):
-        raise errors.not_done("stickiness between target groups (TargetGroupStickinessConfig)")
+    stickiness = _stickiness(config.get("TargetGroupStickinessConfig") or {})
     shares = []
     for part in parts:
         arn, weight = part["TargetGroupArn"], part.get("Weight")
@@ -88,9 +88,21 @@ def _forward(action: Json, groups: Mapping[str, TargetGroup]) -> Json:
         shares.append({"TargetGroupArn": arn, "Weight": weight})
     forward: Json = {
         "Type": "forward",
-        "ForwardConfig": {"TargetGroups": shares, "TargetGroupStickinessConfig": {"Enabled": False}},
+        "ForwardConfig": {"TargetGroups": shares, "TargetGroupStickinessConfig": stickiness},
     }
     return {**forward, "TargetGroupArn": shares[0]["TargetGroupArn"]} if len(shares) == 1 else forward
+
+
+def _stickiness(asked: Json) -> Json:
+    """How long a client stays with the target group that it met first."""
+    if not asked.get("Enabled"):
+        return {"Enabled": False}
+    seconds = asked.get("DurationSeconds")
+    if seconds is None or not 1 <= int(seconds) <= LONGEST_STICKINESS:
+        raise errors.validation(
+            f"Target group stickiness duration '{seconds}' must be between 1 and {LONGEST_STICKINESS} seconds"
+        )
+    return {"Enabled": True, "DurationSeconds": int(seconds)}
 
 
 def _redirect(action: Json) -> Json:

@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 
+from cryptography import x509
 from moto.acm.models import AWS_ROOT_CA, acm_backends
 
 from twin.core.atomic import write_atomic
@@ -21,6 +22,16 @@ class Material:
     def digest(self) -> str:
         """Tells one import from the next under the same ARN."""
         return hashlib.sha256(self.chain + self.key).hexdigest()[:24]
+
+    @property
+    def names(self) -> str:
+        """The DNS names the leaf is for, in its order, as Envoy tells them."""
+        leaf = x509.load_pem_x509_certificate(self.chain)
+        try:
+            names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        except x509.ExtensionNotFound:
+            return ""
+        return ",".join(names.get_values_for_type(x509.DNSName))
 
 
 def material(arn: str) -> Material | None:

@@ -9,6 +9,7 @@ from twin.core.loop import Loop, Slot
 from twin.core.status import register
 from twin.core.timeline import emit
 from twin.core.world import world
+from twin.engines.envoy import FLUSH_MILLISECONDS
 from twin.services.elbv2 import access_logs, certificates, decide
 from twin.services.elbv2.decide import NEW, Result, Seen, TargetKey, Verdict
 from twin.services.elbv2.envoy_config import NodePlan, Surroundings, plan
@@ -19,8 +20,8 @@ from twin.services.elbv2.nodes import Endpoints, Node, forget_directory
 INTERVAL = 0.25
 SETTLE_SECONDS = 10.0
 RETRY_SECONDS = 5.0
-# Envoy writes what it has buffered for a log once a second.
-FLUSH_SECONDS = 1.5
+# Until Envoy has surely written what it had buffered for a log.
+FLUSH_SECONDS = FLUSH_MILLISECONDS / 1000 + 0.5
 
 type NodeKey = tuple[str, str]
 
@@ -91,7 +92,7 @@ class Controller:
                 self._checker.watch(probes(wanted))
             self._last = picture
             on_disk = {arn: certificates.on_disk(found) for arn, found in materials.items() if found}
-            sentences += self._serve(wanted, states, Surroundings(on_disk, world().speed))
+            sentences += self._serve(wanted, states, Surroundings(on_disk))
         sentences += self._end_strangers(wanted)
         self._note_active(wanted)
         self._deliver_logs(wanted)
@@ -327,7 +328,7 @@ def _endpoints(wanted: Snapshot, states: dict[TargetKey, Verdict], orders: NodeP
 
 
 def _certificate_arns(wanted: Snapshot) -> set[str]:
-    return {listener.certificate_arn for listener in wanted.listeners.values() if listener.certificate_arn}
+    return {arn for listener in wanted.listeners.values() for arn in listener.all_certificates}
 
 
 def _balancer_name(key: NodeKey) -> str:

@@ -127,7 +127,8 @@ def endpoints(group: TargetGroup, states: Mapping[TargetKey, Verdict]) -> list[E
         health = Health.HEALTHY if open_to_all or target.key in healthy else Health.UNHEALTHY
         if target.draining_until is not None:
             health = Health.DRAINING
-        found.append(Endpoint(loopback(target.id), listening_port(target.port), health))
+        name = f"{target.id}:{target.port}"
+        found.append(Endpoint(loopback(target.id), listening_port(target.port), health, name=name))
     return sorted(found, key=lambda endpoint: (endpoint.address, endpoint.port))
 
 
