@@ -85,8 +85,12 @@ GROUP: Mapping[str, Attribute] = {
     "stickiness.lb_cookie.duration_seconds": Attribute("86400", _number(1, 604_800)),
     "stickiness.app_cookie.cookie_name": Attribute("", _is_app_cookie),
     "stickiness.app_cookie.duration_seconds": Attribute("86400", _number(1, 604_800)),
-    f"{_HEALTH}.dns_failover.minimum_healthy_targets.count": Attribute("1", _number(1, 1000, "off")),
-    f"{_HEALTH}.dns_failover.minimum_healthy_targets.percentage": Attribute("off", _number(1, 100, "off")),
+    f"{_HEALTH}.dns_failover.minimum_healthy_targets.count": Attribute(
+        "1", _number(1, 1000, "off"), _one_of("1", "off")
+    ),
+    f"{_HEALTH}.dns_failover.minimum_healthy_targets.percentage": Attribute(
+        "off", _number(1, 100, "off"), _one_of("off")
+    ),
     f"{_HEALTH}.unhealthy_state_routing.minimum_healthy_targets.count": Attribute("1", _number(1, 1000)),
     f"{_HEALTH}.unhealthy_state_routing.minimum_healthy_targets.percentage": Attribute("off", _number(1, 100, "off")),
 }
@@ -147,7 +151,7 @@ def listed(attributes: Mapping[str, str]) -> list[Json]:
     return [{"Key": key, "Value": value} for key, value in sorted(attributes.items())]
 
 
-def is_matcher(text: str) -> bool:
-    """Whether the text is a list of codes and ranges from 200 to 499."""
-    parts = re.fullmatch(r"\d{3}(-\d{3})?(,\d{3}(-\d{3})?)*", text)
-    return parts is not None and all(200 <= int(code) <= 499 for code in re.findall(r"\d{3}", text))  # noqa: PLR2004
+def is_matcher(text: str, low: int = 200, high: int = 499) -> bool:
+    """Whether the text is a list of codes and ranges from `low` to `high`."""
+    parts = re.fullmatch(r"\d{1,3}(-\d{1,3})?(,\d{1,3}(-\d{1,3})?)*", text)
+    return parts is not None and all(low <= int(code) <= high for code in re.findall(r"\d+", text))

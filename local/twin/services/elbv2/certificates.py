@@ -40,8 +40,10 @@ def material(arn: str) -> Material | None:
     if len(parts) < 6 or parts[2] != "acm":  # noqa: PLR2004 - an ARN's parts
         return None
     # No API of ACM gives an imported private key; the balancer reads it where ACM keeps it, as AWS's does.
-    backend = acm_backends[parts[4]][parts[3]]
-    bundle = backend._certificates.get(arn)
+    try:
+        bundle = acm_backends[parts[4]][parts[3]]._certificates.get(arn)
+    except KeyError:  # there is no such region
+        return None
     if bundle is None:
         return None
     intermediate = bytes(bundle.chain or b"").replace(AWS_ROOT_CA, b"")
