@@ -390,12 +390,15 @@ def test_a_listener_adds_headers_and_leaves_its_name_out(elb: Any, balancer: Jso
 def test_quotas_end_in_the_errors_of_aws(elb: Any, balancer: Json) -> None:
     """https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html"""
     made: list[str] = []
-    with pytest.raises(ClientError) as refused:
-        for number in range(101):
-            rule = elb.create_rule(
-                ListenerArn=balancer["plain"], Priority=1000 + number, Conditions=[_path(f"/q{number}")], Actions=[OK]
-            )
+
+    def fill() -> None:
+        while True:
+            priority, there = 1000 + len(made), [_path(f"/q{len(made)}")]
+            rule = elb.create_rule(ListenerArn=balancer["plain"], Priority=priority, Conditions=there, Actions=[OK])
             made.append(rule["Rules"][0]["RuleArn"])
+
+    with pytest.raises(ClientError) as refused:
+        fill()
     assert refused.value.response["Error"]["Code"] == "TooManyRules"
     assert len(made) == 99
     with ThreadPoolExecutor(4) as several:

@@ -6,6 +6,7 @@ A test says which groups, rules and attributes there are and speaks to the node 
 import http.client
 import json
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,6 +16,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from h2.config import H2Configuration
+from h2.connection import H2Connection
+from h2.events import DataReceived, ResponseReceived, StreamEnded, TrailersReceived
 from twin.core.addresses import listening_port, loopback
 from twin.core.certificates import Certificate
 from twin.engines.envoy import Endpoint, Envoy
@@ -208,6 +212,42 @@ class Wire:
             got = http.client.HTTPResponse(connection)
             got.begin()
             return Answer(got.status, [(k.lower(), v) for k, v in got.getheaders()], got.read().decode())
+
+    def secured(self, *protocols: str) -> ssl.SSLSocket:
+        """A client's connection over TLS, offering the protocols."""
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        context.set_alpn_protocols(list(protocols))
+        return context.wrap_socket(self.connect(), server_hostname="wired.example")
+
+    def ask_tls(self, path: str) -> int:
+        """The status of an answer over HTTP/1.1 and TLS."""
+        with self.secured("http/1.1") as connection:
+            connection.sendall(f"GET {path} HTTP/1.1\r\nHost: wired.example\r\n\r\n".encode())
+            got = http.client.HTTPResponse(connection)
+            got.begin()
+            return got.status
+
+    def ask_h2(self, method: str, path: str, **headers: str) -> dict[str, str]:
+        """The headers and trailers of an answer over HTTP/2, with the body as `body`."""
+        told: dict[str, str] = {"body": ""}
+        with self.secured("h2", "http/1.1") as connection:
+            assert connection.selected_alpn_protocol() == "h2"
+            talk = H2Connection(H2Configuration(header_encoding="utf-8"))
+            talk.initiate_connection()
+            fixed_ones = [(":method", method), (":scheme", "https"), (":authority", "wired.example"), (":path", path)]
+            given = [(name.replace("_", "-"), value) for name, value in headers.items()]
+            talk.send_headers(1, fixed_ones + given, end_stream=True)
+            ended = False
+            while not ended:
+                connection.sendall(talk.data_to_send())
+                for event in talk.receive_data(connection.recv(65536)):
+                    if isinstance(event, ResponseReceived | TrailersReceived):
+                        told |= {str(name): str(value) for name, value in event.headers or []}
+                    elif isinstance(event, DataReceived):
+                        told["body"] += (event.data or b"").decode()
+                    ended = ended or isinstance(event, StreamEnded)
+        return told
 
     def json(self, path: str = "/", headers: Mapping[str, str] | None = None) -> Json:
         """What an echoing target said."""
