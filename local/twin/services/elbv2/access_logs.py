@@ -17,7 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from twin.services.common.api import ACCOUNT, client
 from twin.services.elbv2 import certificates, errors
-from twin.services.elbv2.access_log_lines import Known, line
+from twin.services.elbv2.access_log_lines import Known, line, noted
 from twin.services.elbv2.models import LoadBalancer, Snapshot
 
 LOG = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ def deliver(balancer: LoadBalancer, address: str, files: Iterable[Path], known: 
         line(request, balancer.full_name, named)
         for path in read
         for text in path.read_text(errors="replace").splitlines()
-        if (request := _request(text)) is not None
+        if (request := noted(text)) is not None
     ]
     if lines:
         bucket = balancer.attributes["access_logs.s3.bucket"]
@@ -92,14 +92,6 @@ def _known(balancer: LoadBalancer, wanted: Snapshot) -> Known:
         {group.cluster: group.arn for group in wanted.groups.values()},
         {found.names: arn for arn in reversed(arns) if (found := certificates.material(arn)) is not None},
     )
-
-
-def _request(text: str) -> Any:
-    """What a node wrote of a request; None for a line that a node which was killed has left unfinished."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        return None
 
 
 def _root(attributes: Mapping[str, str]) -> str:

@@ -89,7 +89,8 @@ def _manager(
         "codec_type": "AUTO" if wanted.protocol == "HTTPS" else "HTTP1",
         "route_config": routes(balancer, wanted, rules, snapshot),
         "http_filters": [
-            _lua(balancer, wanted, rules, by_cookie=by_cookie),
+            *([_dropping()] if attributes["routing.http.drop_invalid_header_fields.enabled"] == "true" else []),
+            _lua(balancer, wanted, rules, snapshot),
             # Without effect by itself: a route with a sticky group says so.
             *([typed(STICKY, "extensions.filters.http.stateful_session.v3.StatefulSession", {})] if by_cookie else []),
             typed(
@@ -127,15 +128,27 @@ def _lua_source(name: str) -> str:
     return Path(__file__).with_name(name).read_text()
 
 
-def _lua(balancer: LoadBalancer, wanted: Listener, rules: list[Rule], *, by_cookie: bool) -> Json:
+def _dropping() -> Json:
+    """Removes headers whose names have other signs than letters, digits and hyphens; Envoy's own begin with a colon."""
+    invalid = {"safe_regex": {"regex": "[^:].*[^a-z0-9-].*|[^:a-z0-9-].*"}}
+    mutations = {"request_mutations": [{"remove_on_match": {"key_matcher": invalid}}]}
+    kind = "extensions.filters.http.header_mutation.v3.HeaderMutation"
+    return typed("envoy.filters.http.header_mutation", kind, {"mutations": mutations})
+
+
+def _lua(balancer: LoadBalancer, wanted: Listener, rules: list[Rule], snapshot: Snapshot) -> Json:
     attributes = balancer.attributes
+    by_cookie = any(is_sticky(rule, snapshot) for rule in rules)
+    plain = {"forward": True, "fixed-response": True, "redirect": False}
+    versions = {snapshot.groups[a].version for rule in rules for a in groups_in(rule.actions) if a in snapshot.groups}
+    by_route = by_cookie or versions - {"HTTP1"} or not all(plain[rule.actions[-1]["Type"]] for rule in rules)
     by_source = any(condition["Field"] == "source-ip" for rule in rules for condition in rule.conditions)
     forwarded_for = attributes["routing.http.xff_header_processing.mode"]
     if forwarded_for == "append" and attributes["routing.http.xff_client_port.enabled"] == "true":
         forwarded_for = "append-port"
     named = listener_attributes(wanted)["routing.http.response.server.enabled"] == "true"
     settings = [
-        f"drop_invalid = {attributes['routing.http.drop_invalid_header_fields.enabled']}",
+        f"by_route = {'true' if by_route else 'false'}",
         f'forwarded_for = "{forwarded_for}"',
         f'source_header = "{SOURCE_HEADER}"' if by_source else "source_header = nil",
         f'server = "{SERVER}"' if named else "server = nil",

@@ -34,7 +34,7 @@ class Rules(Provider):
             if rule.priority in {other.priority for other in snapshot().rules_of(listener.arn)}:
                 raise errors.priority_in_use(int(request["Priority"]))
             check_groups(snapshot(), listener, rule)
-            _need_room(snapshot(), listener.balancer_arn)
+            need_room(snapshot(), listener.balancer_arn)
             store.rules[rule.arn] = rule
         controller.wake()
         return {"Rules": [_described(rule)]}
@@ -114,8 +114,8 @@ def _priority(value: object) -> int:
     return priority
 
 
-def _need_room(seen: Snapshot, balancer_arn: str) -> None:
-    """The default rules do not count."""
+def need_room(seen: Snapshot, balancer_arn: str) -> None:
+    """Refuse a rule that is one too many; the default rules do not count."""
     rules = [rule for listener in seen.listeners_of(balancer_arn) for rule in seen.rules_of(listener.arn)]
     if sum(rule.priority is not None for rule in rules) >= registry.limit("rules"):
         raise errors.too_many_rules()

@@ -4,15 +4,15 @@ import re
 from typing import Any
 
 import pytest
-from twin.services.elbv2.access_log_lines import Known, line
-from twin.services.elbv2.access_logs import _request
+from twin.services.elbv2.access_log_lines import FIELDS, Known, line, noted
 
 
 def test_a_line_that_was_cut_short_is_passed_over() -> None:
-    assert _request('{"path": "/"}') == {"path": "/"}
-    assert _request('{"path": "/') is None
-    assert _request('{"path": "/{"path": "/next"}') is None
-    assert _request("") is None
+    whole = "\x1f".join([*("1" for _ in list(FIELDS)[:-1]), "end"])
+    assert noted(whole) == {**dict.fromkeys(FIELDS, "1"), "end": "end"}
+    assert noted(whole[:-1]) is None
+    assert noted(whole[:9] + whole) is None
+    assert noted("") is None
 
 
 SEEN = {

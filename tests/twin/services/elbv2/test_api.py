@@ -15,7 +15,10 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.model import ListShape, MapShape, Shape, StructureShape
+from localstack.aws.api import CommonServiceException
 from twin.core.certificates import Authority
+from twin.services.elbv2.models import Listener, Rule, Snapshot
+from twin.services.elbv2.rules import need_room
 
 from tests.twin.support import Twin, eventually
 
@@ -387,22 +390,26 @@ def test_a_listener_adds_headers_and_leaves_its_name_out(elb: Any, balancer: Jso
     elb.modify_listener_attributes(ListenerArn=balancer["plain"], Attributes=back)
 
 
-def test_quotas_end_in_the_errors_of_aws(elb: Any, balancer: Json) -> None:
+def test_quotas_end_in_the_errors_of_aws(elb: Any, balancer: Json, certificate: Callable[[str], str]) -> None:
     """https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html"""
-    made: list[str] = []
-
-    def fill() -> None:
-        while True:
-            priority, there = 1000 + len(made), [_path(f"/q{len(made)}")]
-            rule = elb.create_rule(ListenerArn=balancer["plain"], Priority=priority, Conditions=there, Actions=[OK])
-            made.append(rule["Rules"][0]["RuleArn"])
-
+    listener = balancer["secure"]
+    there = elb.describe_listener_certificates(ListenerArn=listener)["Certificates"]
+    more = [{"CertificateArn": certificate(f"q{number}.example")} for number in range(26 - len(there[1:]))]
+    elb.add_listener_certificates(ListenerArn=listener, Certificates=more[1:])
     with pytest.raises(ClientError) as refused:
-        fill()
-    assert refused.value.response["Error"]["Code"] == "TooManyRules"
-    assert len(made) == 99
-    with ThreadPoolExecutor(4) as several:
-        list(several.map(lambda arn: elb.delete_rule(RuleArn=arn), made))
+        elb.add_listener_certificates(ListenerArn=listener, Certificates=more[:1])
+    assert refused.value.response["Error"]["Code"] == "TooManyCertificates"
+    elb.remove_listener_certificates(ListenerArn=listener, Certificates=more[1:])
+    assert elb.describe_listener_certificates(ListenerArn=listener)["Certificates"] == there
+
+
+def test_a_balancer_has_at_most_a_hundred_rules_beside_the_default_ones() -> None:
+    listener = Listener("arn:l", "arn:b", "HTTP", 80)
+    rules = {str(number): Rule(str(number), "arn:l", number or None, (), ()) for number in range(101)}
+    with pytest.raises(CommonServiceException) as refused:
+        need_room(Snapshot({}, {}, {"arn:l": listener}, rules), "arn:b")
+    assert refused.value.code == "TooManyRules"
+    need_room(Snapshot({}, {}, {"arn:l": listener}, {k: rule for k, rule in rules.items() if k != "7"}), "arn:b")
 
 
 def test_of_many_at_once_one_wins_and_no_change_is_lost(elb: Any, network: Json, balancer: Json) -> None:

@@ -23,7 +23,7 @@ from twin.core.addresses import listening_port, loopback
 from twin.core.certificates import Certificate
 from twin.engines.envoy import Endpoint, Envoy
 from twin.services.elbv2 import attributes, decide
-from twin.services.elbv2.access_log_lines import Known, line
+from twin.services.elbv2.access_log_lines import Known, line, noted
 from twin.services.elbv2.actions import actions, conditions
 from twin.services.elbv2.decide import Verdict
 from twin.services.elbv2.envoy_config import Surroundings, plan
@@ -273,9 +273,9 @@ class Wire:
         known = Known({group.cluster: group.arn for group in self.groups.values()})
         return line(found[-1], "app/wired/1", known)
 
-    def logged(self) -> list[Json]:
+    def logged(self) -> list[dict[str, str]]:
         """What the node wrote into its access log, after it has had the time to."""
-        return [json.loads(line) for line in self.log.read_text().splitlines()]
+        return [one for text in self.log.read_text().splitlines() if (one := noted(text)) is not None]
 
 
 def forward(*arns: str | tuple[str, int], **more: Any) -> Json:
@@ -297,6 +297,6 @@ def wire(directory: Path) -> Iterator[Wire]:
     envoy = Envoy("wired", directory, (loopback(ZONE.address), 9901), directory.parent / "wired.log")
     envoy.start()
     try:
-        yield Wire(envoy, directory / "access.jsonl")
+        yield Wire(envoy, directory / "access.log")
     finally:
         envoy.stop()
