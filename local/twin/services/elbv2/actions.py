@@ -193,16 +193,16 @@ def _check_value(field: str, value: Any) -> None:
     """https://docs.aws.amazon.com/elasticloadbalancing/latest/application/rule-condition-types.html"""
     texts = [value.get("Key") or "", value.get("Value") or ""] if isinstance(value, dict) else [value]
     if isinstance(value, dict) and not value.get("Value"):
-        raise errors.invalid_condition("A 'Value' must be specified in 'QueryStringKeyValuePair'")
+        raise errors.validation("A 'Value' must be specified in 'QueryStringKeyValuePair'")
     if max(map(len, texts)) > (40 if field == "http-request-method" else LONGEST_VALUE):
         limit = 40 if field == "http-request-method" else LONGEST_VALUE
-        raise errors.invalid_condition(f"The '{field}' value is too long; the limit is '{limit}'")
+        raise errors.validation(f"The '{field}' value is too long; the limit is '{limit}'")
     if field == "http-request-method" and not re.fullmatch(r"[A-Z_-]+", texts[0]):
-        raise errors.invalid_condition(
+        raise errors.validation(
             "The 'http-request-method' value is invalid; the allowed characters are A-Z, hyphen and underscore"
         )
     if not all(texts[-1:]):
-        raise errors.invalid_condition("A condition value must be specified")
+        raise errors.validation("A condition value must be specified")
 
 
 def _wildcards(condition: Json) -> int:

@@ -52,15 +52,18 @@ class LoadBalancers(Provider):
             tags=registry.tags_from(request),
         )
         with LOCK:
-            taken = next((b for b in store.balancers.values() if b.name == name), None)
+            taken = any(other.name == name for other in store.balancers.values())
             full = len(store.balancers) >= registry.limit("application-load-balancers")
-            if taken is None and not full:
+            if not (taken or full):
                 store.balancers[arn] = balancer
-        if taken is not None or full:
+        if taken or full:
             book().release(arn)
             book().free(arn)
-            # Somebody was faster: what they made is looked at as if it had always been there.
-            return self.create_load_balancer(context, request) if taken is not None else _refuse_another()
+        if taken:  # by somebody who was faster: what they made is looked at as if it had always been there
+            again: Json = self.create_load_balancer(context, request)
+            return again
+        if full:
+            raise errors.too_many_balancers()
         controller.wake()
         return {"LoadBalancers": [described(balancer)]}
 
@@ -155,10 +158,6 @@ class LoadBalancers(Provider):
         changed = _put(context, request, zones=_zones(balancer.arn, subnets))
         controller.wake()
         return {"AvailabilityZones": _zones_described(changed), "IpAddressType": "ipv4"}
-
-
-def _refuse_another() -> Json:
-    raise errors.too_many_balancers()
 
 
 def _put(context: RequestContext, request: Json, **changes: Any) -> LoadBalancer:

@@ -14,10 +14,6 @@ def redirect_loop() -> CommonServiceException:
     return fault("InvalidLoadBalancerAction", text)
 
 
-def invalid_condition(message: str) -> CommonServiceException:
-    return fault("ValidationError", message)
-
-
 def bad_action(message: str) -> CommonServiceException:
     return fault("InvalidLoadBalancerAction", message)
 
