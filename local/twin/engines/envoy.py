@@ -23,6 +23,8 @@ from twin.core.processes import Process, spawn
 START_SECONDS = 20
 VERDICT_SECONDS = 5
 STOP_SECONDS = 2
+# How often it writes what it has buffered for an access log.
+FLUSH_MILLISECONDS = 1000
 _TYPE = "type.googleapis.com/envoy."
 
 type Json = dict[str, Any]
@@ -38,12 +40,14 @@ class Health(StrEnum):
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where a cluster's work may go. weight: 1 and more, relative to the others of its cluster."""
+    """Where a cluster's work may go. weight: 1 and more, relative to the others of its cluster; name: what an access
+    log may call it by %METADATA(UPSTREAM_HOST:twin:name)%."""
 
     address: str
     port: int
     health: Health = Health.HEALTHY
     weight: int = 1
+    name: str = ""
 
 
 @cache
@@ -94,6 +98,8 @@ class Envoy:
             "--disable-hot-restart",
             "--log-level",
             "warning",
+            "--file-flush-interval-msec",
+            str(FLUSH_MILLISECONDS),
         ]
         self._process = spawn(f"envoy-{self.name}", command, env={}, log=self.log)
         deadline = time.monotonic() + START_SECONDS
@@ -254,15 +260,24 @@ def tcp_proxy(cluster: str, *, idle: str = "0s") -> Json:
     }
 
 
-def server_tls(certificate: Certificate, *protocols: str) -> Json:
-    """The transport socket of a listener that ends TLS with `certificate`, offering the ALPN `protocols`."""
+def typed(name: str, kind: str, config: Json) -> Json:
+    """An extension in Envoy's JSON. kind: the type of its configuration, without the part all of Envoy's share."""
+    return {"name": name, "typed_config": {"@type": _TYPE + kind, **config}}
+
+
+def server_tls(certificate: Certificate, *protocols: str, others: Sequence[Certificate] = ()) -> Json:
+    """The transport socket of a listener that ends TLS, offering the ALPN `protocols`.
+
+    A client that names a server gets the certificate for it among all of them, every other client `certificate`.
+    """
     common: Json = {
         "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
         "tls_certificates": [
             {
-                "certificate_chain": {"filename": str(certificate.cert_path)},
-                "private_key": {"filename": str(certificate.key_path)},
+                "certificate_chain": {"filename": str(one.cert_path)},
+                "private_key": {"filename": str(one.key_path)},
             }
+            for one in (certificate, *others)
         ],
     }
     if protocols:
@@ -277,11 +292,14 @@ def server_tls(certificate: Certificate, *protocols: str) -> Json:
 
 
 def _endpoint(endpoint: Endpoint) -> Json:
-    return {
+    made: Json = {
         "health_status": endpoint.health.value,
         "load_balancing_weight": endpoint.weight,
         "endpoint": {"address": socket_address(endpoint.address, endpoint.port)},
     }
+    if endpoint.name:
+        made["metadata"] = {"filter_metadata": {"twin": {"name": endpoint.name}}}
+    return made
 
 
 def _last_line(log: Path) -> str:

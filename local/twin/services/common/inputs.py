@@ -14,6 +14,9 @@ from localstack.aws.protocol.parser import OperationNotFoundParserError, Request
 
 type Json = dict[str, Any]
 
+# Services that look at the rest by themselves, since they tell of more than one thing at once.
+WORDY = {"elbv2"}
+
 
 def check(operation: OperationModel, request: Json) -> None:
     """Raise AWS's error for a parameter that is missing, of a wrong type, or below its least value or length."""
@@ -22,7 +25,8 @@ def check(operation: OperationModel, request: Json) -> None:
     given = {name: value for name, value in request.items() if value is not None}
     report = ParamValidator().validate(given, operation.input_shape)
     for kind, name, more in report._errors:
-        raise _refusal(operation, kind, name.lstrip("."), more)
+        if kind == "invalid type" or operation.service_model.service_name not in WORDY:
+            raise _refusal(operation, kind, name.lstrip("."), more)
 
 
 def install() -> None:

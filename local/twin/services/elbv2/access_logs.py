@@ -16,8 +16,8 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from twin.services.common.api import ACCOUNT, client
-from twin.services.elbv2 import errors
-from twin.services.elbv2.access_log_lines import line
+from twin.services.elbv2 import certificates, errors
+from twin.services.elbv2.access_log_lines import Known, line, noted
 from twin.services.elbv2.models import LoadBalancer, Snapshot
 
 LOG = logging.getLogger(__name__)
@@ -64,13 +64,13 @@ def deliver(balancer: LoadBalancer, address: str, files: Iterable[Path], known: 
 
     address: the node's, which is part of the name. Files stay when the bucket does not take the object.
     """
-    groups = {group.cluster: group.arn for group in known.groups.values()}
+    named = _known(balancer, known)
     read = sorted(files)
     lines = [
-        line(request, balancer.full_name, groups)
+        line(request, balancer.full_name, named)
         for path in read
         for text in path.read_text(errors="replace").splitlines()
-        if (request := _request(text)) is not None
+        if (request := noted(text)) is not None
     ]
     if lines:
         bucket = balancer.attributes["access_logs.s3.bucket"]
@@ -86,12 +86,12 @@ def deliver(balancer: LoadBalancer, address: str, files: Iterable[Path], known: 
     return f"{len(lines)} requests of {address} are in the access log" if lines else None
 
 
-def _request(text: str) -> Any:
-    """What a node wrote of a request; None for a line that a node which was killed has left unfinished."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        return None
+def _known(balancer: LoadBalancer, wanted: Snapshot) -> Known:
+    arns = [arn for listener in wanted.listeners_of(balancer.arn) for arn in listener.all_certificates]
+    return Known(
+        {group.cluster: group.arn for group in wanted.groups.values()},
+        {found.names: arn for arn in reversed(arns) if (found := certificates.material(arn)) is not None},
+    )
 
 
 def _root(attributes: Mapping[str, str]) -> str:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from ipaddress import ip_network
+from typing import Any
 
 from twin.services.common.api import Json, only
 from twin.services.elbv2 import errors
@@ -10,6 +11,10 @@ from twin.services.elbv2.models import TargetGroup
 
 HEAVIEST = 999
 MOST_VALUES = 5
+MOST_WILDCARDS = 6
+LONGEST_VALUE = 128
+MOST_GROUPS = 5
+LONGEST_STICKINESS = 604_800
 _DONE = ("forward", "redirect", "fixed-response")
 _CONFIG = {
     "path-pattern": "PathPatternConfig",
@@ -19,6 +24,7 @@ _CONFIG = {
     "query-string": "QueryStringConfig",
     "source-ip": "SourceIpConfig",
 }
+_CONFIGS = {"forward": "ForwardConfig", "redirect": "RedirectConfig", "fixed-response": "FixedResponseConfig"}
 _BY_REGEX = ("path-pattern", "host-header", "http-header")
 
 
@@ -44,6 +50,8 @@ def conditions(asked: list[Json]) -> tuple[Json, ...]:
     found = tuple(_condition(condition) for condition in asked)
     if sum(_count(condition) for condition in found) > MOST_VALUES:
         raise errors.too_many_values(MOST_VALUES)
+    if sum(_wildcards(condition) for condition in found) > MOST_WILDCARDS:
+        raise errors.validation(f"A rule can have at most {MOST_WILDCARDS} wildcards")
     for single in ("host-header", "path-pattern", "http-request-method", "source-ip"):
         if sum(condition["Field"] == single for condition in found) > 1:
             raise errors.validation(f"A rule can have only one '{single}' condition")
@@ -63,6 +71,9 @@ def _action(action: Json, groups: Mapping[str, TargetGroup]) -> Json:
         raise errors.not_done(f"actions of type {kind}")
     if kind not in _DONE:
         raise errors.validation(f"Action type '{kind}' must be one of '{', '.join(_DONE)}'")
+    strange = [name for name in _CONFIGS.values() if action.get(name) and name != _CONFIGS[kind]]
+    if strange or (kind != "forward" and action.get("TargetGroupArn")):
+        raise errors.bad_action(f"An action of type '{kind}' cannot have {', '.join(strange) or 'TargetGroupArn'}")
     if kind == "forward":
         return _forward(action, groups)
     return _redirect(action) if kind == "redirect" else _fixed(action)
@@ -75,11 +86,16 @@ def _forward(action: Json, groups: Mapping[str, TargetGroup]) -> Json:
         parts = [{"TargetGroupArn": action["TargetGroupArn"]}]
     if not parts:
         raise errors.validation("A target group must be specified")
-    if (config.get("TargetGroupStickinessConfig") or {}).get("Enabled"):
-        raise errors.not_done("stickiness between target groups (TargetGroupStickinessConfig)")
-    shares = []
+    stickiness = _stickiness(config.get("TargetGroupStickinessConfig") or {})
+    if len(parts) > MOST_GROUPS:
+        raise errors.validation(f"A forward action can have at most {MOST_GROUPS} target groups")
+    shares: list[Json] = []
     for part in parts:
-        arn, weight = part["TargetGroupArn"], part.get("Weight")
+        arn, weight = part.get("TargetGroupArn"), part.get("Weight")
+        if not arn:
+            raise errors.validation("A target group must be specified")
+        if arn in [share["TargetGroupArn"] for share in shares]:
+            raise errors.validation(f"Target group '{arn}' was specified more than once")
         if arn not in groups:
             raise errors.group_not_found(arn)
         weight = 1 if weight is None else int(weight)
@@ -88,9 +104,21 @@ def _forward(action: Json, groups: Mapping[str, TargetGroup]) -> Json:
         shares.append({"TargetGroupArn": arn, "Weight": weight})
     forward: Json = {
         "Type": "forward",
-        "ForwardConfig": {"TargetGroups": shares, "TargetGroupStickinessConfig": {"Enabled": False}},
+        "ForwardConfig": {"TargetGroups": shares, "TargetGroupStickinessConfig": stickiness},
     }
     return {**forward, "TargetGroupArn": shares[0]["TargetGroupArn"]} if len(shares) == 1 else forward
+
+
+def _stickiness(asked: Json) -> Json:
+    """How long a client stays with the target group that it met first."""
+    if not asked.get("Enabled"):
+        return {"Enabled": False}
+    seconds = asked.get("DurationSeconds")
+    if seconds is None or not 1 <= int(seconds) <= LONGEST_STICKINESS:
+        raise errors.validation(
+            f"Target group stickiness duration '{seconds}' must be between 1 and {LONGEST_STICKINESS} seconds"
+        )
+    return {"Enabled": True, "DurationSeconds": int(seconds)}
 
 
 def _redirect(action: Json) -> Json:
@@ -142,6 +170,8 @@ def _condition(asked: Json) -> Json:
 
 
 def _check_values(field: str, config: Json) -> None:
+    for value in config.get("Values") or []:
+        _check_value(field, value)
     if field == "http-header" and not re.fullmatch(
         r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,40}", config.get("HttpHeaderName") or ""
     ):
@@ -157,6 +187,30 @@ def _check_values(field: str, config: Json) -> None:
             re.compile(regex)
         except re.error:
             raise errors.validation(f"The regular expression '{regex}' is not valid") from None
+
+
+def _check_value(field: str, value: Any) -> None:
+    """https://docs.aws.amazon.com/elasticloadbalancing/latest/application/rule-condition-types.html"""
+    texts = [value.get("Key") or "", value.get("Value") or ""] if isinstance(value, dict) else [value]
+    if isinstance(value, dict) and not value.get("Value"):
+        raise errors.validation("A 'Value' must be specified in 'QueryStringKeyValuePair'")
+    if max(map(len, texts)) > (40 if field == "http-request-method" else LONGEST_VALUE):
+        limit = 40 if field == "http-request-method" else LONGEST_VALUE
+        raise errors.validation(f"The '{field}' value is too long; the limit is '{limit}'")
+    if field == "http-request-method" and not re.fullmatch(r"[A-Z_-]+", texts[0]):
+        raise errors.validation(
+            "The 'http-request-method' value is invalid; the allowed characters are A-Z, hyphen and underscore"
+        )
+    if not all(texts[-1:]):
+        raise errors.validation("A condition value must be specified")
+
+
+def _wildcards(condition: Json) -> int:
+    if condition["Field"] in ("source-ip", "http-request-method"):
+        return 0
+    values = condition[_CONFIG[condition["Field"]]].get("Values") or []
+    texts = [text for v in values for text in (v.values() if isinstance(v, dict) else [v])]
+    return sum(text.count("*") + text.count("?") for text in texts)
 
 
 def _count(condition: Json) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from twin.services.elbv2 import errors
-from twin.services.elbv2.models import Json
+from twin.services.elbv2.models import Json, Listener
 
 type Check = Callable[[str], bool]
 
@@ -33,6 +33,12 @@ def _number(low: int, high: int, *others: str) -> Check:
 _FLAG = _one_of("true", "false")
 _ANY: Check = lambda _: True  # noqa: E731 - as the others, a value
 _OFF = _one_of("false")
+
+
+def _is_app_cookie(value: str) -> bool:
+    """Names that begin as the balancer's own cookies are taken."""
+    return not value.startswith("AWSALB") and re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{0,256}", value) is not None
+
 
 BALANCER: Mapping[str, Attribute] = {
     "access_logs.s3.enabled": Attribute("false", _FLAG),
@@ -75,15 +81,49 @@ GROUP: Mapping[str, Attribute] = {
     ),
     "slow_start.duration_seconds": Attribute("0", _number(30, 900, "0")),
     "stickiness.enabled": Attribute("false", _FLAG),
-    "stickiness.type": Attribute("lb_cookie", _one_of("lb_cookie", "app_cookie"), _one_of("lb_cookie")),
+    "stickiness.type": Attribute("lb_cookie", _one_of("lb_cookie", "app_cookie")),
     "stickiness.lb_cookie.duration_seconds": Attribute("86400", _number(1, 604_800)),
-    "stickiness.app_cookie.cookie_name": Attribute("", _ANY, _one_of("")),
+    "stickiness.app_cookie.cookie_name": Attribute("", _is_app_cookie),
     "stickiness.app_cookie.duration_seconds": Attribute("86400", _number(1, 604_800)),
-    f"{_HEALTH}.dns_failover.minimum_healthy_targets.count": Attribute("1", _number(1, 1000, "off")),
-    f"{_HEALTH}.dns_failover.minimum_healthy_targets.percentage": Attribute("off", _number(1, 100, "off")),
+    f"{_HEALTH}.dns_failover.minimum_healthy_targets.count": Attribute(
+        "1", _number(1, 1000, "off"), _one_of("1", "off")
+    ),
+    f"{_HEALTH}.dns_failover.minimum_healthy_targets.percentage": Attribute(
+        "off", _number(1, 100, "off"), _one_of("off")
+    ),
     f"{_HEALTH}.unhealthy_state_routing.minimum_healthy_targets.count": Attribute("1", _number(1, 1000)),
     f"{_HEALTH}.unhealthy_state_routing.minimum_healthy_targets.percentage": Attribute("off", _number(1, 100, "off")),
 }
+
+# https://docs.aws.amazon.com/elasticloadbalancing/latest/application/header-modification.html
+_RESPONSE = (
+    "access_control_allow_credentials", "access_control_allow_headers", "access_control_allow_methods",
+    "access_control_allow_origin", "access_control_expose_headers", "access_control_max_age",
+    "content_security_policy", "strict_transport_security", "x_content_type_options", "x_frame_options",
+)  # fmt: skip
+_RENAMED = ("x_amzn_tls_version", "x_amzn_tls_cipher_suite")
+_MTLS = ("clientcert", "clientcert_issuer", "clientcert_leaf", "clientcert_serial_number", "clientcert_subject",
+         "clientcert_validity")  # fmt: skip
+_HEADER_NAME: Check = lambda value: re.fullmatch(r"[A-Za-z0-9_-]{0,128}", value) is not None  # noqa: E731
+_HEADER_VALUE: Check = lambda value: value.isprintable() and len(value) <= 1024  # noqa: E731, PLR2004
+LISTENER: Mapping[str, Attribute] = {
+    "routing.http.response.server.enabled": Attribute("true", _FLAG),
+    **{f"routing.http.response.{name}.header_value": Attribute("", _HEADER_VALUE) for name in _RESPONSE},
+}
+SECURE_LISTENER: Mapping[str, Attribute] = {
+    **LISTENER,
+    **{f"routing.http.request.{name}.header_name": Attribute("", _HEADER_NAME) for name in _RENAMED},
+    **{
+        f"routing.http.request.x_amzn_mtls_{name}.header_name": Attribute("", _HEADER_NAME, _one_of(""))
+        for name in _MTLS
+    },
+}
+
+
+def listener_attributes(listener: Listener) -> dict[str, str]:
+    """Every attribute of a listener, as it was set or with AWS's default."""
+    known = SECURE_LISTENER if listener.protocol == "HTTPS" else LISTENER
+    return defaults(known) | {key: value for key, value in listener.attributes if key in known}
 
 
 def defaults(known: Mapping[str, Attribute]) -> dict[str, str]:
@@ -111,7 +151,7 @@ def listed(attributes: Mapping[str, str]) -> list[Json]:
     return [{"Key": key, "Value": value} for key, value in sorted(attributes.items())]
 
 
-def is_matcher(text: str) -> bool:
-    """Whether the text is a list of codes and ranges from 200 to 499."""
-    parts = re.fullmatch(r"\d{3}(-\d{3})?(,\d{3}(-\d{3})?)*", text)
-    return parts is not None and all(200 <= int(code) <= 499 for code in re.findall(r"\d{3}", text))  # noqa: PLR2004
+def is_matcher(text: str, low: int = 200, high: int = 499) -> bool:
+    """Whether the text is a list of codes and ranges from `low` to `high`."""
+    parts = re.fullmatch(r"\d{1,3}(-\d{1,3})?(,\d{1,3}(-\d{1,3})?)*", text)
+    return parts is not None and all(low <= int(code) <= high for code in re.findall(r"\d+", text))

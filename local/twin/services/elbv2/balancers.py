@@ -9,9 +9,10 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from twin.core.addresses import book
-from twin.services.common.api import Json, Provider, RequestContext, client, only, operation
+from twin.services.common.api import Json, Provider, RequestContext, client, only
 from twin.services.elbv2 import access_logs, attributes, controller, errors, registry
 from twin.services.elbv2.models import LOCK, LoadBalancer, Zone
+from twin.services.elbv2.registry import operation
 
 SMALLEST_SUBNET = 27
 LONGEST_NAME = 32
@@ -51,7 +52,18 @@ class LoadBalancers(Provider):
             tags=registry.tags_from(request),
         )
         with LOCK:
-            store.balancers[arn] = balancer
+            taken = any(other.name == name for other in store.balancers.values())
+            full = len(store.balancers) >= registry.limit("application-load-balancers")
+            if not (taken or full):
+                store.balancers[arn] = balancer
+        if taken or full:
+            book().release(arn)
+            book().free(arn)
+        if taken:  # by somebody who was faster: what they made is looked at as if it had always been there
+            again: Json = self.create_load_balancer(context, request)
+            return again
+        if full:
+            raise errors.too_many_balancers()
         controller.wake()
         return {"LoadBalancers": [described(balancer)]}
 
@@ -104,7 +116,11 @@ class LoadBalancers(Provider):
         wanted = attributes.changed(attributes.BALANCER, balancer.attributes, request["Attributes"])
         if wanted["access_logs.s3.enabled"] == "true":
             access_logs.prove_bucket(balancer.arn, wanted)
-        _put(context, request, attributes=wanted)
+        with LOCK:
+            standing = registry.balancer(context, request).attributes
+            wanted = attributes.changed(attributes.BALANCER, standing, request["Attributes"])
+            _put(context, request, attributes=wanted)
+        controller.wake()
         return {"Attributes": attributes.listed(wanted)}
 
     @operation("SetSecurityGroups")
@@ -114,7 +130,22 @@ class LoadBalancers(Provider):
         balancer = registry.balancer(context, request)
         groups = _security_groups(context, balancer.vpc_id, request["SecurityGroups"])
         _put(context, request, security_groups=tuple(groups))
+        controller.wake()
         return {"SecurityGroupIds": groups}
+
+    @operation("SetIpAddressType")
+    def set_ip_address_type(self, context: RequestContext, request: Json) -> Json:
+        """Keep IPv4; the twin has no other addresses."""
+        registry.balancer(context, request)
+        if request["IpAddressType"] != "ipv4":
+            raise errors.not_done(f"IpAddressType {request['IpAddressType']}")
+        return {"IpAddressType": "ipv4"}
+
+    @operation("DescribeCapacityReservation")
+    def describe_capacity_reservation(self, context: RequestContext, request: Json) -> Json:
+        """That none was made; making one is refused by name."""
+        registry.balancer(context, request)
+        return {"DecreaseRequestsRemaining": 2, "CapacityReservationState": []}
 
     @operation("SetSubnets")
     def set_subnets(self, context: RequestContext, request: Json) -> Json:
@@ -125,6 +156,7 @@ class LoadBalancers(Provider):
         if subnets[0]["VpcId"] != balancer.vpc_id:
             raise errors.invalid_subnet(f"The subnets are not in the VPC '{balancer.vpc_id}' of the load balancer")
         changed = _put(context, request, zones=_zones(balancer.arn, subnets))
+        controller.wake()
         return {"AvailabilityZones": _zones_described(changed), "IpAddressType": "ipv4"}
 
 
@@ -132,7 +164,6 @@ def _put(context: RequestContext, request: Json, **changes: Any) -> LoadBalancer
     with LOCK:
         changed = replace(registry.balancer(context, request), **changes)
         registry.store(context).balancers[changed.arn] = changed
-    controller.wake()
     return changed
 
 

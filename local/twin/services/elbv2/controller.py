@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from twin.core.addresses import book, listening_port, loopback
@@ -10,20 +11,21 @@ from twin.core.status import register
 from twin.core.timeline import emit
 from twin.core.world import world
 from twin.engines.blackhole import blackhole
-from twin.services.elbv2 import access_logs, certificates, decide, doors
+from twin.engines.envoy import FLUSH_MILLISECONDS, Endpoint
+from twin.services.elbv2 import access_logs, certificates, decide, doors, slow_start
 from twin.services.elbv2.decide import NEW, Result, Seen, TargetKey, Verdict
 from twin.services.elbv2.doors import Doors
 from twin.services.elbv2.envoy_config import NodePlan, Surroundings, plan
 from twin.services.elbv2.health import Checker, probes
-from twin.services.elbv2.models import LOCK, LoadBalancer, Snapshot, snapshot, stores
+from twin.services.elbv2.models import LOCK, LoadBalancer, Snapshot, TargetGroup, TargetState, snapshot, stores
 from twin.services.elbv2.nodes import Endpoints, Node, forget_directory
 from twin.services.network import registry
 
 INTERVAL = 0.25
 SETTLE_SECONDS = 10.0
 RETRY_SECONDS = 5.0
-# Envoy writes what it has buffered for a log once a second.
-FLUSH_SECONDS = 1.5
+# Until Envoy has surely written what it had buffered for a log.
+FLUSH_SECONDS = FLUSH_MILLISECONDS / 1000 + 0.5
 
 type NodeKey = tuple[str, str]
 
@@ -55,6 +57,7 @@ class Controller:
         self._rounds = threading.Condition()
         self._asked = self._done = 0
         self._logs_due = time.monotonic()
+        self._began = time.time()
 
     def start(self) -> None:
         """Start the checks and the loop."""
@@ -88,15 +91,18 @@ class Controller:
         states = self.verdicts(wanted)
         self._forget_strangers(states)
         self._look_at_doors(wanted)
+        shares = self._shares(wanted)
         materials = {arn: certificates.material(arn) for arn in _certificate_arns(wanted)}
-        picture = (wanted, states, materials, self._doors)
+        picture = (wanted, states, materials, shares, self._doors)
         dead = any(node.pid is None for node in self._nodes.values())
         if picture != self._last or dead or self._unfinished():
             if picture != self._last:
                 self._checker.watch(doors.probed(probes(wanted), self._doors.unseen, blackhole().address))
             self._last = picture
             on_disk = {arn: certificates.on_disk(found) for arn, found in materials.items() if found}
-            sentences += self._serve(wanted, states, Surroundings(on_disk, world().speed))
+            sentences += self._serve(
+                wanted, lambda group: decide.endpoints(group, states, shares), Surroundings(on_disk)
+            )
         sentences += self._end_strangers(wanted)
         self._keep_doors()
         self._note_active(wanted)
@@ -157,6 +163,10 @@ class Controller:
         with self._lock:
             before = self._seen.get(key, NEW)
             after = decide.after_check(before, result, group.check)
+            target = group.targets.get((key[1], key[2]))
+            # What was registered in this process's former life is at its full share long since.
+            if target is not None and (before.state is not TargetState.INITIAL or target.registered_at > self._began):
+                after = slow_start.entered(before, after, (group, target), self._seen, time.monotonic())
             self._seen[key] = after
         if before.state is not after.state:
             why = f": {after.description}" if after.description else ""
@@ -180,7 +190,18 @@ class Controller:
         with self._lock:
             self._seen = {key: seen for key, seen in self._seen.items() if key in states}
 
-    def _serve(self, wanted: Snapshot, states: dict[TargetKey, Verdict], around: Surroundings) -> list[str]:
+    def _shares(self, wanted: Snapshot) -> dict[TargetKey, int]:
+        """The targets that are in slow start; those whose time has run are in it no longer."""
+        now, speed = time.monotonic(), world().speed
+        with self._lock:
+            for key, seen in self._seen.items():
+                if seen.slow_since is not None and key[0] in wanted.groups:
+                    self._seen[key] = slow_start.over(seen, wanted.groups[key[0]], speed, now)
+            return slow_start.shares(wanted, self._seen, speed, now)
+
+    def _serve(
+        self, wanted: Snapshot, where: Callable[[TargetGroup], list[Endpoint]], around: Surroundings
+    ) -> list[str]:
         """Bring every node to what it is to serve."""
         sentences = []
         for balancer in wanted.balancers.values():
@@ -195,7 +216,7 @@ class Controller:
                 orders = plan(wanted, balancer, zone, replace(around, access_log=log))
                 endpoints = {
                     name: doors.led(members, self._doors.lost[key], blackhole().address)
-                    for name, members in _endpoints(wanted, states, orders).items()
+                    for name, members in _endpoints(wanted, where, orders).items()
                 }
                 sentences += self._bring(key, node, orders, endpoints)
         return sentences
@@ -347,13 +368,13 @@ def _balancer_status(wanted: Snapshot, balancer: LoadBalancer, states: dict[Targ
     return {"name": balancer.name, "address": balancer.address, "zones": zones, "targets": targets}
 
 
-def _endpoints(wanted: Snapshot, states: dict[TargetKey, Verdict], orders: NodePlan) -> Endpoints:
+def _endpoints(wanted: Snapshot, where: Callable[[TargetGroup], list[Endpoint]], orders: NodePlan) -> Endpoints:
     groups = {group.cluster: group for group in wanted.groups.values()}
-    return {name: decide.endpoints(groups[name], states) for name in orders.clusters}
+    return {name: where(groups[name]) for name in orders.clusters}
 
 
 def _certificate_arns(wanted: Snapshot) -> set[str]:
-    return {listener.certificate_arn for listener in wanted.listeners.values() if listener.certificate_arn}
+    return {arn for listener in wanted.listeners.values() for arn in listener.all_certificates}
 
 
 def _balancer_name(key: NodeKey) -> str:

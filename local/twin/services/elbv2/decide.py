@@ -34,12 +34,14 @@ class Result:
 
 @dataclass(frozen=True)
 class Seen:
-    """What is known about a target by its checks. streak: checks in a row that spoke against its state."""
+    """What is known about a target by its checks. streak: checks in a row that spoke against its state; slow_since:
+    when its slow start began, None when it is not in one."""
 
     state: TargetState = TargetState.INITIAL
     streak: int = 0
     reason: str = "Elb.RegistrationInProgress"
     description: str = "Target registration is in progress"
+    slow_since: float | None = None
 
 
 NEW = Seen()
@@ -115,8 +117,14 @@ def zones_of(snapshot: Snapshot, group: TargetGroup) -> set[str] | None:
     return {zone.name for balancer in using for zone in balancer.zones} if using else None
 
 
-def endpoints(group: TargetGroup, states: Mapping[TargetKey, Verdict]) -> list[Endpoint]:
-    """Where the group's requests may go; with too few healthy targets to all of them, which AWS calls failing open."""
+def endpoints(
+    group: TargetGroup, states: Mapping[TargetKey, Verdict], shares: Mapping[TargetKey, int] | None = None
+) -> list[Endpoint]:
+    """Where the group's requests may go; with too few healthy targets to all of them, which AWS calls failing open.
+
+    shares: of targets that get less than the full share of 100.
+    """
+    slow = {(key[1], key[2]): part for key, part in (shares or {}).items() if key[0] == group.arn}
     live = [t for t in group.targets.values() if states[(group.arn, *t.key)].state is not TargetState.UNUSED]
     registered = [t for t in live if t.draining_until is None]
     good = {TargetState.HEALTHY, TargetState.UNAVAILABLE}
@@ -127,7 +135,9 @@ def endpoints(group: TargetGroup, states: Mapping[TargetKey, Verdict]) -> list[E
         health = Health.HEALTHY if open_to_all or target.key in healthy else Health.UNHEALTHY
         if target.draining_until is not None:
             health = Health.DRAINING
-        found.append(Endpoint(loopback(target.id), listening_port(target.port), health))
+        name = f"{target.id}:{target.port}"
+        weight = slow.get(target.key, 100) if slow else 1
+        found.append(Endpoint(loopback(target.id), listening_port(target.port), health, weight, name))
     return sorted(found, key=lambda endpoint: (endpoint.address, endpoint.port))
 
 

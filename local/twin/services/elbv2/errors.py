@@ -14,6 +14,43 @@ def redirect_loop() -> CommonServiceException:
     return fault("InvalidLoadBalancerAction", text)
 
 
+def bad_action(message: str) -> CommonServiceException:
+    return fault("InvalidLoadBalancerAction", message)
+
+
+# The texts of the quotas: https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_Operations.html
+def too_many_balancers() -> CommonServiceException:
+    return fault(
+        "TooManyLoadBalancers", "You've reached the limit on the number of load balancers for your AWS account"
+    )
+
+
+def too_many_groups() -> CommonServiceException:
+    text = "You've reached the limit on the number of target groups for your AWS account"
+    return fault("TooManyTargetGroups", text)
+
+
+def too_many_unique_groups() -> CommonServiceException:
+    text = "You've reached the limit on the number of unique target groups per load balancer across all listeners"
+    return fault("TooManyUniqueTargetGroupsPerLoadBalancer", text)
+
+
+def too_many_listeners() -> CommonServiceException:
+    return fault("TooManyListeners", "You've reached the limit on the number of listeners per load balancer")
+
+
+def too_many_rules() -> CommonServiceException:
+    return fault("TooManyRules", "You've reached the limit on the number of rules per load balancer")
+
+
+def too_many_certificates() -> CommonServiceException:
+    return fault("TooManyCertificates", "You've reached the limit on the number of certificates per load balancer")
+
+
+def too_many_targets() -> CommonServiceException:
+    return fault("TooManyTargets", "You've reached the limit on the number of targets")
+
+
 def too_many_tags() -> CommonServiceException:
     return fault("TooManyTags", "The limit for the number of tags has been exceeded")
 

@@ -3,46 +3,41 @@
 
 math.randomseed(os.time() + tonumber(tostring({}):match("0x(%x+)"), 16) % 2147483647)
 
-local function random_hex(bytes)
-  local parts = {}
-  for i = 1, bytes do parts[i] = string.format("%02x", math.random(0, 255)) end
-  return table.concat(parts)
-end
+local MOST_FORWARDERS, LONGEST_PATH, LONGEST_TRACE = 30, 16384, 7168
+local random, format = math.random, string.format
 
 local function trace_part(name)
-  return string.format("%s=1-%08x-%s", name, os.time(), random_hex(12))
+  local a, b, c = random(0, 4294967295), random(0, 4294967295), random(0, 4294967295)
+  return format("%s=1-%08x-%08x%08x%08x", name, os.time(), a, b, c)
 end
 
+-- A Root that came stays, with whatever an application added; a Self that came is another balancer's and is replaced.
 local function trace(headers)
   local given = headers:get("x-amzn-trace-id")
-  if given == nil or given == "" then
+  if given == nil or given == "" or #given > LONGEST_TRACE then
     headers:replace("x-amzn-trace-id", trace_part("Root"))
   elseif given:find("Root=", 1, true) then
-    headers:replace("x-amzn-trace-id", trace_part("Self") .. ";" .. given)
+    local kept = (";" .. given):gsub(";%s*Self=[^;]*", ""):sub(2)
+    headers:replace("x-amzn-trace-id", trace_part("Self") .. ";" .. kept)
   else
     headers:replace("x-amzn-trace-id", trace_part("Root") .. ";" .. given)
   end
 end
 
-local function drop_invalid(headers)
-  local found = {}
-  for name, _ in pairs(headers) do
-    if name:sub(1, 1) ~= ":" and name:find("[^%w%-]") then found[#found + 1] = name end
-  end
-  for _, name in ipairs(found) do headers:remove(name) end
-end
-
-local TITLES = { ["301"] = "301 Moved Permanently", ["302"] = "302 Found", ["463"] = "463" }
+local TITLES = {
+  ["301"] = "301 Moved Permanently", ["302"] = "302 Found", ["405"] = "405 Method Not Allowed",
+  ["414"] = "414 Request-URI Too Large",
+}
 
 local function page(status)
-  local title = TITLES[status]
+  local title = TITLES[status] or status
   return "<html>\r\n<head><title>" .. title .. "</title></head>\r\n<body>\r\n<center><h1>" .. title
     .. "</h1></center>\r\n</body>\r\n</html>\r\n"
 end
 
 local function answer(handle, status, more)
-  local headers = { [":status"] = status, ["server"] = "awselb/2.0", ["content-type"] = "text/html" }
-  for name, value in pairs(more) do headers[name] = value end
+  local headers = { [":status"] = status, ["server"] = SETTINGS.server, ["content-type"] = "text/html" }
+  for name, value in pairs(more or {}) do headers[name] = value end
   handle:respond(headers, page(status))
 end
 
@@ -80,29 +75,59 @@ local function as_bits(address)
 end
 
 -- Envoy itself would write its own address in place of a client on the loopback.
-local function forwarded_for(headers, client)
-  local given = headers:get("x-forwarded-for")
+local function forwarded_for(headers, client, given)
   if SETTINGS.forwarded_for == "remove" then
-    headers:remove("x-forwarded-for")
+    if given then headers:remove("x-forwarded-for") end
   elseif SETTINGS.forwarded_for ~= "preserve" then
     local added = SETTINGS.forwarded_for == "append-port" and client or client:gsub(":%d+$", "")
     headers:replace("x-forwarded-for", given and given .. ", " .. added or added)
   end
 end
 
+local function is_grpc(headers)
+  return (headers:get("content-type") or ""):sub(1, 16) == "application/grpc"
+end
+
+-- Which protocol a group speaks bars requests that it could not take.
+local function incompatible(handle, headers, version)
+  if version == "HTTP1" then return is_grpc(headers) end
+  if handle:streamInfo():protocol() ~= "HTTP/2" then return true end
+  return version == "GRPC" and headers:get(":method") ~= "POST"
+end
+
 function envoy_on_request(handle)
   local headers = handle:headers()
-  if SETTINGS.drop_invalid then drop_invalid(headers) end
+  local method = headers:get(":method")
+  if method == "TRACE" then
+    answer(handle, "405")
+    return
+  end
+  if #headers:get(":path") > LONGEST_PATH then
+    answer(handle, "414")
+    return
+  end
   local given = headers:get("x-forwarded-for")
-  if given and select(2, given:gsub(",", "")) >= 30 then
-    answer(handle, "463", {})
+  if given and select(2, given:gsub(",", "")) >= MOST_FORWARDERS then
+    answer(handle, "463")
     return
   end
   local client = handle:streamInfo():downstreamDirectRemoteAddress()
-  forwarded_for(headers, client)
+  forwarded_for(headers, client, given)
   trace(headers)
   if SETTINGS.source_header then headers:replace(SETTINGS.source_header, as_bits(client)) end
+  -- To look at the route costs more than all above: most listeners only forward HTTP/1.1.
+  if not (SETTINGS.by_route or (method == "POST" and is_grpc(headers))) then return end
   -- The headers have changed, so this is the route that they lead to now.
-  local to = handle:metadata():get("redirect")
-  if to then redirect(handle, headers, to) end
+  local route = handle:metadata()
+  local to = route:get("redirect")
+  if to then
+    redirect(handle, headers, to)
+    return
+  end
+  local version = route:get("version")
+  if version and incompatible(handle, headers, version) then
+    answer(handle, "464")
+    return
+  end
+  if stick then stick(headers, route) end
 end

@@ -2,13 +2,18 @@
 
 import asyncio
 import contextlib
+import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
+
+from h2.exceptions import ProtocolError
 
 from twin.core.addresses import listening_port, loopback
 from twin.core.world import world
+from twin.services.elbv2 import health_h2
 from twin.services.elbv2.decide import Outcome, Result, TargetKey, zones_of
 from twin.services.elbv2.models import TRAFFIC_PORT, Snapshot, Target, TargetGroup
 
@@ -30,6 +35,8 @@ class Probe:
     matcher: str
     pause: float
     timeout: float
+    secure: bool = False
+    version: str = "HTTP1"
 
 
 class Checker:
@@ -79,7 +86,7 @@ async def ask(probe: Probe) -> Result:
             code = await _status(probe)
     except TimeoutError:
         return Result(Outcome.TIMED_OUT)
-    except (OSError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+    except (OSError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ProtocolError):
         return Result(Outcome.FAILED)
     return Result(Outcome.PASSED if matches(probe.matcher, code) else Outcome.WRONG_CODE, code)
 
@@ -117,14 +124,30 @@ def _probe(group: TargetGroup, target: Target) -> Probe:
         matcher=check.matcher,
         pause=world().wait_scaled(check.interval),
         timeout=check.timeout,
+        secure=check.protocol == "HTTPS",
+        version=group.version,
     )
 
 
+@cache
+def _any_certificate(version: str) -> ssl.SSLContext:
+    """As AWS's, a check takes any certificate of a target."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.set_alpn_protocols(["h2"] if version != "HTTP1" else ["http/1.1"])
+    return context
+
+
 async def _status(probe: Probe) -> int:
-    reader, writer = await asyncio.open_connection(probe.address, probe.port)
+    reader, writer = await asyncio.open_connection(
+        probe.address, probe.port, ssl=_any_certificate(probe.version) if probe.secure else None
+    )
     try:
+        if probe.version != "HTTP1":
+            grpc, secure = probe.version == "GRPC", probe.secure
+            return await health_h2.status(reader, writer, host=probe.host, path=probe.path, grpc=grpc, secure=secure)
         writer.write(
-            f"GET {probe.path} HTTP/1.1\r\nHost: {probe.host}\r\nUser-Agent: ELB-HealthChecker/2.0\r\n"
+            f"GET {probe.path} HTTP/1.1\r\nHost: {probe.host}\r\nUser-Agent: {health_h2.AGENT}\r\n"
             "Accept-Encoding: gzip, compressed\r\nConnection: close\r\n\r\n".encode()
         )
         line = await reader.readuntil(b"\r\n")

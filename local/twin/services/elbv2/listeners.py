@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 
-from twin.services.common.api import Json, Provider, RequestContext, only, operation
+from twin.services.common.api import Json, Provider, RequestContext, only
 from twin.services.elbv2 import certificates, controller, errors, registry
 from twin.services.elbv2.actions import actions, described
 from twin.services.elbv2.models import LOCK, Listener, Rule, Snapshot, groups_in, snapshot
+from twin.services.elbv2.registry import operation
 from twin.services.elbv2.tls_policies import DEFAULT, POLICIES
 
 HIGHEST_PORT = 65_535
@@ -37,7 +38,9 @@ class Listeners(Provider):
                 (),
                 actions(request["DefaultActions"], store.groups),
             )
-            check_groups(snapshot(), balancer.arn, default)
+            check_groups(snapshot(), wanted, default)
+            if len(snapshot().listeners_of(balancer.arn)) >= registry.limit("listeners"):
+                raise errors.too_many_listeners()
             store.listeners[wanted.arn] = wanted
             store.rules[default.arn] = default
         controller.wake()
@@ -70,7 +73,7 @@ class Listeners(Provider):
             default = snapshot().rules_of(standing.arn)[-1]
             if request.get("DefaultActions"):
                 default = replace(default, actions=actions(request["DefaultActions"], store.groups))
-                check_groups(snapshot(), standing.balancer_arn, default)
+            check_groups(snapshot(), wanted, default)
             store.listeners[wanted.arn] = wanted
             store.rules[default.arn] = default
         controller.wake()
@@ -89,11 +92,25 @@ class Listeners(Provider):
         return {}
 
 
-def check_groups(seen: Snapshot, balancer_arn: str, rule: Rule) -> None:
-    """Refuse a group that another balancer uses."""
+def check_groups(seen: Snapshot, listener: Listener, rule: Rule) -> None:
+    """Refuse a group that another balancer uses, that the listener cannot forward to, or that is one too many."""
     for arn in groups_in(rule.actions):
-        if set(seen.balancers_of(arn)) - {balancer_arn}:
+        group = seen.groups[arn]
+        if set(seen.balancers_of(arn)) - {listener.balancer_arn}:
             raise errors.group_of_another(arn)
+        if group.version != "HTTP1" and listener.protocol != "HTTPS":
+            raise errors.bad_action(
+                f"Listener protocol '{listener.protocol}' is not supported with a target group with the "
+                f"protocol-version '{group.version}'"
+            )
+        if group.vpc_id != seen.balancers[listener.balancer_arn].vpc_id:
+            raise errors.invalid_configuration(
+                f"The following target groups are not in the VPC of the load balancer: {arn}"
+            )
+    listeners = {one.arn for one in seen.listeners_of(listener.balancer_arn)}
+    others = [one for one in seen.rules.values() if one.listener_arn in listeners and one.arn != rule.arn]
+    if len({arn for one in (*others, rule) for arn in groups_in(one.actions)}) > registry.limit("target-groups"):
+        raise errors.too_many_unique_groups()
 
 
 def _without_offs(request: Json) -> Json:
@@ -118,7 +135,7 @@ def _changed(standing: Listener, request: Json) -> Listener:
     if protocol == "HTTP":
         if given or request.get("SslPolicy"):
             raise errors.validation("Certificates and an SSL policy can only be specified for HTTPS listeners")
-        return replace(changed, certificate_arn=None, ssl_policy=None)
+        return replace(changed, certificate_arn=None, ssl_policy=None, certificates=())
     return _secured(changed, given, request.get("SslPolicy"))
 
 

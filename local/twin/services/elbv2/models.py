@@ -71,6 +71,7 @@ class HealthCheck:
     healthy_threshold: int = 5
     unhealthy_threshold: int = 2
     matcher: str = "200"
+    protocol: str = "HTTP"
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ class Target:
 
 @dataclass(frozen=True)
 class TargetGroup:
-    """Targets by address that speak HTTP/1.1."""
+    """Targets by address. protocol: HTTP or HTTPS; version: HTTP1, HTTP2 or GRPC."""
 
     arn: str
     name: str
@@ -101,6 +102,8 @@ class TargetGroup:
     attributes: Mapping[str, str]
     targets: Mapping[tuple[str, int], Target] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+    protocol: str = "HTTP"
+    version: str = "HTTP1"
 
     @property
     def full_name(self) -> str:
@@ -127,7 +130,11 @@ class Rule:
 
 @dataclass(frozen=True)
 class Listener:
-    """A port of a balancer. Its default actions are those of its default rule."""
+    """A port of a balancer. Its default actions are those of its default rule.
+
+    certificate_arn: the default one; certificates: those for clients that name their server; attributes: those that
+    were set.
+    """
 
     arn: str
     balancer_arn: str
@@ -136,6 +143,13 @@ class Listener:
     ssl_policy: str | None = None
     certificate_arn: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+    certificates: tuple[str, ...] = ()
+    attributes: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def all_certificates(self) -> tuple[str, ...]:
+        """The ARNs of the default certificate, if there is one, and of the others."""
+        return (*([self.certificate_arn] if self.certificate_arn else []), *self.certificates)
 
 
 def _local() -> Any:

@@ -36,7 +36,7 @@ class Node:
         self._sieve: Sieve | None = None
         identifier = balancer.arn.rsplit("/", 1)[1]
         directory = world().directory("elbv2", identifier, zone.name)
-        self.access_log = directory / "access.jsonl"
+        self.access_log = directory / "access.log"
         log = world().directory("logs") / f"elbv2-{balancer.name}-{zone.name}.log"
         self._envoy = Envoy(f"elbv2-{balancer.name}-{zone.name}", directory, (loopback(zone.address), ADMIN_PORT), log)
 
@@ -80,10 +80,10 @@ class Node:
         """Let the Envoy begin a new access log; the closed ones, also of former lives, to be delivered and removed."""
         with self._lock:
             if self.access_log.exists() and self.access_log.stat().st_size:
-                self.access_log.rename(self.access_log.with_name(f"closed-{time.time_ns()}.jsonl"))
+                self.access_log.rename(self.access_log.with_name(f"closed-{time.time_ns()}.log"))
                 with contextlib.suppress(OSError):  # one that does not answer has died, and starts with a new file
                     self._envoy.reopen_logs()
-            return list(self.access_log.parent.glob("closed-*.jsonl"))
+            return list(self.access_log.parent.glob("closed-*.log"))
 
     def shut(self, places: Collection[Place], vpcs: Mapping[str, Sequence[IPv4Network]]) -> None:
         """Let these listeners answer nobody from outside the VPC, and all others everybody."""

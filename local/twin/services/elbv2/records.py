@@ -3,25 +3,12 @@
 from dataclasses import replace
 from typing import Any
 
-from twin.services.common.api import Json, Provider, RequestContext, operation
+from twin.services.common.api import Json, Provider, RequestContext
 from twin.services.elbv2 import errors, registry
 from twin.services.elbv2.models import LOCK
+from twin.services.elbv2.registry import operation
 from twin.services.elbv2.tls_policies import POLICIES
 
-# https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html
-LIMITS = {
-    "application-load-balancers": 50,
-    "target-groups": 3000,
-    "target-groups-per-application-load-balancer": 100,
-    "targets-per-application-load-balancer": 1000,
-    "listeners-per-application-load-balancer": 50,
-    "rules-per-application-load-balancer": 100,
-    "certificates-per-application-load-balancer": 25,
-    "condition-values-per-alb-rule": 5,
-    "condition-wildcards-per-alb-rule": 6,
-    "target-groups-per-action-on-application-load-balancer": 5,
-    "target-id-registrations-per-application-load-balancer": 1000,
-}
 MOST_TAGS = 50
 
 
@@ -60,8 +47,8 @@ class Records(Provider):
 
     @operation("DescribeAccountLimits")
     def describe_account_limits(self, _context: RequestContext, request: Json) -> Json:
-        """AWS's default quotas; the twin enforces none of them but the number of condition values."""
-        part, marker = registry.page(sorted(LIMITS.items()), request, lambda limit: limit[0])
+        """AWS's default quotas."""
+        part, marker = registry.page(sorted(registry.LIMITS.items()), request, lambda limit: limit[0])
         listed = [{"Name": name, "Max": str(most)} for name, most in part]
         return {"Limits": listed, **({"NextMarker": marker} if marker else {})}
 

@@ -133,21 +133,25 @@ class Listener(Resource):
     TYPE = "AWS::ElasticLoadBalancingV2::Listener"
     REF = "ListenerArn"
     _FIELDS = ("Certificates", "DefaultActions", "Port", "Protocol", "SslPolicy")
-    HONOURED = frozenset({"Certificates", *(f"DefaultActions.*.{name}" for name in _ACTION), "LoadBalancerArn", "Port",
-                          "Protocol", "SslPolicy", "Tags"})  # fmt: skip
+    HONOURED = frozenset({"Certificates", *(f"DefaultActions.*.{name}" for name in _ACTION), "ListenerAttributes",
+                          "LoadBalancerArn", "Port", "Protocol", "SslPolicy", "Tags"})  # fmt: skip
 
     def create(self, request: Request) -> Progress:
         """Make it."""
         model, elb = request.desired_state, self.client(request)
         wanted = {name: model[name] for name in (*self._FIELDS, "LoadBalancerArn") if name in model}
-        made = elb.create_listener(**typed(elb, "CreateListener", wanted), **tagged(model))
-        return done(model | {"ListenerArn": made["Listeners"][0]["ListenerArn"]})
+        arn = elb.create_listener(**typed(elb, "CreateListener", wanted), **tagged(model))["Listeners"][0][
+            "ListenerArn"
+        ]
+        _set_listener_attributes(elb, arn, model, {})
+        return done(model | {"ListenerArn": arn})
 
     def update(self, request: Request) -> Progress:
         """Change it in place."""
         model, before, elb = request.desired_state, request.previous_state or {}, self.client(request)
         wanted = {name: model[name] for name in self._FIELDS if name in model}
         elb.modify_listener(ListenerArn=before["ListenerArn"], **typed(elb, "ModifyListener", wanted))
+        _set_listener_attributes(elb, before["ListenerArn"], model, before)
         _retag(elb, before["ListenerArn"], before, model)
         return done(model | {"ListenerArn": before["ListenerArn"]})
 
@@ -162,6 +166,48 @@ class Listener(Resource):
         arn = request.desired_state["ListenerArn"]
         seen = self.client(request).describe_listeners(ListenerArns=[arn])["Listeners"][0]
         return done(request.desired_state | {name: seen[name] for name in self._FIELDS if name in seen})
+
+
+class ListenerCertificate(Resource):
+    """Certificates of a listener for clients that name their server."""
+
+    TYPE = "AWS::ElasticLoadBalancingV2::ListenerCertificate"
+    REF = "Id"
+    HONOURED = frozenset({"Certificates", "ListenerArn"})
+
+    def create(self, request: Request) -> Progress:
+        """Add them."""
+        model = request.desired_state
+        self.client(request).add_listener_certificates(
+            ListenerArn=model["ListenerArn"], Certificates=model["Certificates"]
+        )
+        return done(model | {"Id": f"{model['ListenerArn']}-{uuid.uuid4().hex[:12]}"})
+
+    def update(self, request: Request) -> Progress:
+        """Add those that are new, take away those that are gone."""
+        model, before, elb = request.desired_state, request.previous_state or {}, self.client(request)
+        arn, old, new = before["ListenerArn"], before["Certificates"], model["Certificates"]
+        if come := [one for one in new if one not in old]:
+            elb.add_listener_certificates(ListenerArn=arn, Certificates=come)
+        if gone := [one for one in old if one not in new]:
+            elb.remove_listener_certificates(ListenerArn=arn, Certificates=gone)
+        return done(model | {"Id": before["Id"]})
+
+    def delete(self, request: Request) -> Progress:
+        """Take them away; a listener that is gone has none."""
+        model = request.desired_state
+        with unless_gone():
+            self.client(request).remove_listener_certificates(
+                ListenerArn=model["ListenerArn"], Certificates=model["Certificates"]
+            )
+        return done({})
+
+    def read(self, request: Request) -> Progress:
+        """Those of its certificates that the listener has."""
+        model = request.desired_state
+        seen = self.client(request).describe_listener_certificates(ListenerArn=model["ListenerArn"])["Certificates"]
+        there = {one["CertificateArn"] for one in seen if not one["IsDefault"]}
+        return done(model | {"Certificates": [one for one in model["Certificates"] if one["CertificateArn"] in there]})
 
 
 class ListenerRule(Resource):
@@ -236,6 +282,17 @@ def _set_attributes(elb: Any, model: Json, before: Json) -> None:
         elb.modify_target_group_attributes(TargetGroupArn=model["TargetGroupArn"], Attributes=pairs)
 
 
+def _set_listener_attributes(elb: Any, arn: str, model: Json, before: Json) -> None:
+    """As `_set_attributes`, for a listener."""
+    wanted = {str(one["Key"]): str(one["Value"]) for one in model.get("ListenerAttributes") or []}
+    known = attributes.SECURE_LISTENER
+    gone = {str(one["Key"]) for one in before.get("ListenerAttributes") or []} - set(wanted)
+    wanted |= {key: known[key].default for key in gone if key in known}
+    if wanted:
+        pairs = [{"Key": key, "Value": value} for key, value in wanted.items()]
+        elb.modify_listener_attributes(ListenerArn=arn, Attributes=pairs)
+
+
 def _retag(elb: Any, arn: str, before: Json, model: Json) -> None:
     retag(
         model,
@@ -269,4 +326,4 @@ def _rule(seen: Json) -> Json:
     return {"RuleArn": seen["RuleArn"], "IsDefault": str(seen["IsDefault"]).lower()}
 
 
-RESOURCES: list[type[Resource]] = [LoadBalancer, TargetGroup, Listener, ListenerRule]
+RESOURCES: list[type[Resource]] = [LoadBalancer, TargetGroup, Listener, ListenerCertificate, ListenerRule]

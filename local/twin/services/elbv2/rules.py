@@ -3,11 +3,12 @@
 from collections.abc import Collection
 from dataclasses import replace
 
-from twin.services.common.api import Json, Provider, RequestContext, only, operation
+from twin.services.common.api import Json, Provider, RequestContext, only
 from twin.services.elbv2 import controller, errors, registry
 from twin.services.elbv2.actions import actions, condition_described, conditions, described
 from twin.services.elbv2.listeners import check_groups
-from twin.services.elbv2.models import LOCK, Rule, snapshot
+from twin.services.elbv2.models import LOCK, Rule, Snapshot, snapshot
+from twin.services.elbv2.registry import operation
 
 LOWEST_PRIORITY = 50_000
 
@@ -32,7 +33,8 @@ class Rules(Provider):
             )
             if rule.priority in {other.priority for other in snapshot().rules_of(listener.arn)}:
                 raise errors.priority_in_use(int(request["Priority"]))
-            check_groups(snapshot(), listener.balancer_arn, rule)
+            check_groups(snapshot(), listener, rule)
+            need_room(snapshot(), listener.balancer_arn)
             store.rules[rule.arn] = rule
         controller.wake()
         return {"Rules": [_described(rule)]}
@@ -67,7 +69,7 @@ class Rules(Provider):
                 rule = replace(rule, conditions=conditions(request["Conditions"]))
             if request.get("Actions"):
                 rule = replace(rule, actions=actions(request["Actions"], store.groups))
-            check_groups(snapshot(), registry.listener(context, rule.listener_arn).balancer_arn, rule)
+            check_groups(snapshot(), registry.listener(context, rule.listener_arn), rule)
             store.rules[rule.arn] = rule
         controller.wake()
         return {"Rules": [_described(rule)]}
@@ -86,7 +88,11 @@ class Rules(Provider):
     @operation("SetRulePriorities")
     def set_rule_priorities(self, context: RequestContext, request: Json) -> Json:
         """Give rules other priorities, all at once."""
-        wanted = {pair["RuleArn"]: _priority(pair["Priority"]) for pair in request["RulePriorities"]}
+        wanted = {pair["RuleArn"]: _priority(pair["Priority"]) for pair in request["RulePriorities"] if len(pair) > 1}
+        given = [pair.get("Priority") for pair in request["RulePriorities"]]
+        for priority in given:
+            if given.count(priority) > 1:
+                raise errors.validation(f"Priority '{priority}' was provided multiple times")
         store = registry.store(context)
         with LOCK:
             changed = [replace(registry.rule(context, arn), priority=priority) for arn, priority in wanted.items()]
@@ -106,6 +112,13 @@ def _priority(value: object) -> int:
     if not 1 <= priority <= LOWEST_PRIORITY:
         raise errors.validation(f"Priority '{priority}' must be between 1 and {LOWEST_PRIORITY}")
     return priority
+
+
+def need_room(seen: Snapshot, balancer_arn: str) -> None:
+    """Refuse a rule that is one too many; the default rules do not count."""
+    rules = [rule for listener in seen.listeners_of(balancer_arn) for rule in seen.rules_of(listener.arn)]
+    if sum(rule.priority is not None for rule in rules) >= registry.limit("rules"):
+        raise errors.too_many_rules()
 
 
 def _need_distinct(priorities: Collection[int | None]) -> None:

@@ -6,11 +6,12 @@ from ipaddress import IPv4Address, IPv4Network
 
 from twin.core.timeline import emit
 from twin.core.world import world
-from twin.services.common.api import Json, Provider, RequestContext, client, operation
+from twin.services.common.api import Json, Provider, RequestContext, client
 from twin.services.elbv2 import controller, errors, registry
 from twin.services.elbv2.decide import NOT_REGISTERED, Verdict
 from twin.services.elbv2.groups import HIGHEST_PORT
 from twin.services.elbv2.models import LOCK, TRAFFIC_PORT, Target, TargetGroup
+from twin.services.elbv2.registry import operation
 
 DELAY = "deregistration_delay.timeout_seconds"
 OUTSIDE = [IPv4Network(block) for block in ("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16")]
@@ -23,11 +24,14 @@ class Targets(Provider):
     def register_targets(self, context: RequestContext, request: Json) -> Json:
         """Add targets; a draining one is registered anew, one that stands stays as it is."""
         group = registry.group(context, request["TargetGroupArn"])
-        asked = [_target(context, group, target) for target in request["Targets"]]
+        subnets, now = _subnets(context, group), time.time()
+        asked = [_target(group, subnets, target, now) for target in request["Targets"]]
         with LOCK:
             group = registry.group(context, group.arn)
             standing = {key for key, target in group.targets.items() if target.draining_until is None}
             new = {target.key: target for target in asked if target.key not in standing}
+            if len(standing) + len(new) > registry.limit("targets"):
+                raise errors.too_many_targets()
             registry.store(context).groups[group.arn] = replace(group, targets={**group.targets, **new})
         for address, port in new:
             controller.forget(group.arn, address, port)
@@ -79,7 +83,13 @@ def _described(group: TargetGroup, key: tuple[str, int], target: Target | None, 
     return {"Target": shown, "HealthCheckPort": port, "TargetHealth": health}
 
 
-def _target(context: RequestContext, group: TargetGroup, asked: Json) -> Target:
+def _subnets(context: RequestContext, group: TargetGroup) -> list[Json]:
+    of_vpc = [{"Name": "vpc-id", "Values": [group.vpc_id]}]
+    found: list[Json] = client("ec2", context.region).describe_subnets(Filters=of_vpc)["Subnets"]
+    return found
+
+
+def _target(group: TargetGroup, subnets: list[Json], asked: Json, now: float) -> Target:
     port = int(asked.get("Port") or group.port)
     try:
         address = IPv4Address(asked["Id"])
@@ -87,8 +97,6 @@ def _target(context: RequestContext, group: TargetGroup, asked: Json) -> Target:
         raise errors.validation(f"The IP address '{asked['Id']}' is not a valid IPv4 address") from None
     if not 1 <= port <= HIGHEST_PORT:
         raise errors.validation(f"Port '{port}' must be between 1 and {HIGHEST_PORT}")
-    of_vpc = [{"Name": "vpc-id", "Values": [group.vpc_id]}]
-    subnets = client("ec2", context.region).describe_subnets(Filters=of_vpc)["Subnets"]
     zone = next((s["AvailabilityZone"] for s in subnets if address in IPv4Network(s["CidrBlock"])), None)
     if zone is None:
         if not any(address in block for block in OUTSIDE):
@@ -96,4 +104,4 @@ def _target(context: RequestContext, group: TargetGroup, asked: Json) -> Target:
         if asked.get("AvailabilityZone") != "all":
             text = f"You must specify the Availability Zone 'all' for the IP address '{address}' outside the VPC"
             raise errors.validation(text)
-    return Target(str(address), port, zone, time.time())
+    return Target(str(address), port, zone, now)

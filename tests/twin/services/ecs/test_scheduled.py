@@ -66,7 +66,7 @@ def _target(ground: Any, definition: str) -> dict[str, Any]:
         "EcsParameters": {
             "TaskDefinitionArn": definition,
             "LaunchType": "FARGATE",
-            "NetworkConfiguration": {"awsvpcConfiguration": {"Subnets": ground.subnets}},
+            "NetworkConfiguration": {"awsvpcConfiguration": {"Subnets": ground.subnets, "AssignPublicIp": "ENABLED"}},
         },
     }
 

@@ -10,6 +10,7 @@ import signal
 import socket
 import ssl
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -239,9 +240,11 @@ def test_an_ill_target_gets_nothing_and_the_reason_is_told(twin: Twin, balancer:
         health = _health(twin, balancer, targets[0], "unhealthy")
         assert health["Reason"] == "Target.ResponseCodeMismatch"
         assert health["Description"] == "Health checks failed with these codes: [500]"
-        assert {_ask(balancer, "/")[2].splitlines()[0] for _ in range(6)} == {
-            loopback(targets[1].ip, twin.world.twin_id)
-        }
+        eventually(
+            lambda: {_ask(balancer, "/")[2].splitlines()[0] for _ in range(6)},
+            lambda seen: seen == {loopback(targets[1].ip, twin.world.twin_id)},
+            2,
+        )
     finally:
         targets[0].ill.clear()
     _healthy(twin, balancer)
@@ -294,7 +297,7 @@ def test_requests_are_in_the_access_log_in_the_form_of_aws(twin: Twin, balancer:
         45,
     )
     fixed = shlex.split(next(one for one in lines if "/teapot?asked=here" in one))
-    assert len(fixed) == 30
+    assert len(fixed) == 33
     assert fixed[0] == "https"
     assert fixed[2] == balancer["Arn"].split(":loadbalancer/")[1]
     assert fixed[4:10] == ["-", "-1", "-1", "-1", "418", "-"]
@@ -334,19 +337,69 @@ def test_what_the_twin_does_not_do_is_refused_before_anything_is_made(twin: Twin
         twin.client("elbv2").create_load_balancer(Name="n", Type="network", Subnets=["a", "b"])
 
 
+def test_a_target_that_comes_beside_others_gets_its_share_slowly(
+    twin: Twin, balancer: Json, targets: list[Target]
+) -> None:
+    """https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-target-group-attributes.html#slow-start-mode"""
+    _healthy(twin, balancer)
+    elb, group = twin.client("elbv2"), balancer["Group"]
+
+    def slow(seconds: str) -> None:
+        pair = {"Key": "slow_start.duration_seconds", "Value": seconds}
+        elb.modify_target_group_attributes(TargetGroupArn=group, Attributes=[pair])
+
+    def shares() -> Counter[str]:
+        return Counter(_ask(balancer, "/")[2].splitlines()[0] for _ in range(40))
+
+    newcomer = loopback(targets[1].ip, twin.world.twin_id)
+    slow("900")
+    try:
+        assert shares()[newcomer] > 12  # it was healthy before
+        elb.deregister_targets(TargetGroupArn=group, Targets=[{"Id": targets[1].ip}])
+        elb.register_targets(TargetGroupArn=group, Targets=[{"Id": targets[1].ip}])
+        _healthy(twin, balancer)
+        assert shares()[newcomer] < 10
+    finally:
+        slow("0")
+    eventually(lambda: shares()[newcomer], lambda share: share > 12, 5)
+
+
 def test_an_update_changes_in_place_and_a_deletion_leaves_nothing(
     twin: Twin, balancer: Json, targets: list[Target]
 ) -> None:
-    extra = of(
-        "ElasticLoadBalancingV2::ListenerRule",
-        ListenerArn=ref("Secure"),
-        Priority=5,
-        Conditions=[{"Field": "path-pattern", "Values": ["/extra"]}],
-        Actions=[{"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "204"}}],
-    )
-    outputs = deploy(twin, STACK, template(balancer["Certificate"], [targets[0].ip], Extra=extra))
+    more = {
+        "Extra": of(
+            "ElasticLoadBalancingV2::ListenerRule",
+            ListenerArn=ref("Secure"),
+            Priority=5,
+            Conditions=[{"Field": "path-pattern", "Values": ["/extra"]}],
+            Actions=[{"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "204"}}],
+        ),
+        "Calls": of(
+            "ElasticLoadBalancingV2::TargetGroup",
+            Port=50051,
+            Protocol="HTTP",
+            ProtocolVersion="GRPC",
+            Matcher={"GrpcCode": "0"},
+            TargetType="ip",
+            VpcId=ref("Vpc"),
+        ),
+        "Further": of(
+            "ElasticLoadBalancingV2::ListenerCertificate",
+            ListenerArn=ref("Secure"),
+            Certificates=[{"CertificateArn": _further(twin)}],
+        ),
+    }
+    wanted = template(balancer["Certificate"], [targets[0].ip], **more)
+    added = [{"Key": "routing.http.response.x_frame_options.header_value", "Value": "DENY"}]
+    wanted["Resources"]["Secure"]["Properties"]["ListenerAttributes"] = added
+    outputs = deploy(twin, STACK, wanted)
     assert outputs["Arn"] == balancer["Arn"]
-    assert _ask(balancer, "/extra")[0] == 204
+    status, headers, _ = _ask(balancer, "/extra")
+    assert (status, headers["x-frame-options"]) == (204, "DENY")
+    listener = twin.client("elbv2").describe_listeners(LoadBalancerArn=balancer["Arn"])["Listeners"][-1]["ListenerArn"]
+    held = twin.client("elbv2").describe_listener_certificates(ListenerArn=listener)["Certificates"]
+    assert [one["IsDefault"] for one in held] == [True, False]
     left = [h for h in _every_health(twin, balancer) if h["TargetHealth"]["State"] != "draining"]
     assert [one["Target"]["Id"] for one in left] == [targets[0].ip]
     nodes, port = _nodes(twin, balancer), balancer_port(balancer)
@@ -355,6 +408,13 @@ def test_an_update_changes_in_place_and_a_deletion_leaves_nothing(
     with socket.socket() as probe:
         assert probe.connect_ex((balancer["Name"], port)) != 0
     assert balancer["Arn"] not in {b["LoadBalancerArn"] for b in _balancers(twin)}
+
+
+def _further(twin: Twin) -> str:
+    """A second certificate in ACM."""
+    leaf = Authority(twin.world.directory("certs")).issue("further", [], ["further.example"])
+    pair = {"Certificate": leaf.cert_path.read_bytes(), "PrivateKey": leaf.key_path.read_bytes()}
+    return str(twin.client("acm").import_certificate(**pair)["CertificateArn"])
 
 
 def _ask(balancer: Json, path: str, host: str = "balanced.localhost", **more: Any) -> tuple[int, Json, str]:
