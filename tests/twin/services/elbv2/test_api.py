@@ -36,16 +36,27 @@ def elb(twin: Twin) -> Any:
 
 @pytest.fixture(scope="module")
 def network(twin: Twin) -> Iterator[Json]:
-    """A VPC with a subnet in each of two zones."""
+    """A VPC that the internet reaches, with a subnet in each of two zones."""
     ec2 = twin.client("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.47.0.0/16")["Vpc"]["VpcId"]
     subnets = [
         ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.47.{n}.0/24", AvailabilityZone=zone)["Subnet"]["SubnetId"]
         for n, zone in enumerate(ZONES)
     ]
-    yield {"vpc": vpc, "subnets": subnets}
+    gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+    ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
+    of_vpc = [{"Name": "vpc-id", "Values": [vpc]}]
+    table = ec2.describe_route_tables(Filters=of_vpc)["RouteTables"][0]["RouteTableId"]
+    ec2.create_route(RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
+    door = ec2.create_security_group(GroupName="door", Description="open to all", VpcId=vpc)["GroupId"]
+    everybody = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+    ec2.authorize_security_group_ingress(GroupId=door, IpPermissions=[everybody])
+    yield {"vpc": vpc, "subnets": subnets, "door": door}
     for subnet in subnets:
         ec2.delete_subnet(SubnetId=subnet)
+    ec2.delete_security_group(GroupId=door)
+    ec2.detach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
+    ec2.delete_internet_gateway(InternetGatewayId=gateway)
     ec2.delete_vpc(VpcId=vpc)
 
 
@@ -63,8 +74,9 @@ def certificate(twin: Twin) -> Callable[[str], str]:
 
 @pytest.fixture(scope="module")
 def balancer(elb: Any, network: Json, certificate: Callable[[str], str]) -> Iterator[Json]:
-    """An internal balancer with a listener of each kind, a rule, and a group."""
-    made = elb.create_load_balancer(Name="api", Subnets=network["subnets"], Scheme="internal")["LoadBalancers"][0]
+    """A balancer with a listener of each kind, a rule, and a group."""
+    given = {"Subnets": network["subnets"], "SecurityGroups": [network["door"]]}
+    made = elb.create_load_balancer(Name="api", **given)["LoadBalancers"][0]
     arn = made["LoadBalancerArn"]
     eventually(lambda: _state(elb, arn), lambda state: state == "active", 20)
     group = _group(elb, network, "api-group")
