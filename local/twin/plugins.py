@@ -37,11 +37,17 @@ def twin_restore() -> None:
     """After LocalStack's own start: bring back what the control plane knew."""
     from twin.persistence.install import install
     from twin.persistence.snapshot import restore
+    from twin.services.iam.doors import install as install_doors
+    from twin.services.iam.gate import install as install_gate
+    from twin.services.iam.routes import add_routes
     from twin.services.logs.metrics import install as install_metrics
     from twin.services.s3.access import install as install_access
 
     install()
+    install_doors()
     install_access()
+    install_gate()
+    add_routes()
     install_metrics()
     restore()
 
