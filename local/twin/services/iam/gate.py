@@ -74,8 +74,7 @@ def _enforce(call: Call, service: str, protocol: str) -> None:
         if not verdict.allowed:
             raise _refused(call, asked, verdict, service, protocol)
     if service == "s3":
-        if call.caller.principal.kind is Kind.ANYBODY and refuses_anybody(str(call.asked.get("Bucket", ""))):
-            raise errors.unsigned(service, protocol)
+        _block_public_access(call)
 
 
 def _block_public_access(call: Call) -> None:
