@@ -16,6 +16,7 @@ from twin.core.timeline import told
 from twin.core.world import World, world
 from twin.gateway import status
 from twin.keeper_control import stop
+from twin.permissions import asked, render_denied, render_used
 from twin.tables import render_status
 
 STOP_SECONDS = 60
@@ -52,6 +53,10 @@ def _parser() -> argparse.ArgumentParser:
     logs.add_argument("name", nargs="?", default="", help="only files whose name holds this")
     events = _command(commands, "events", _events, "what happened, in order")
     events.add_argument("--json", action="store_true", help="one JSON object a line")
+    iam = _command(commands, "iam", _iam, "what was denied, and what each role used of what it may")
+    iam.add_argument("what", choices=("denied", "used"))
+    iam.add_argument("role", nargs="?", default="", help="only roles whose ARN holds this")
+    iam.add_argument("--json", action="store_true", help="for machines")
     return parser
 
 
@@ -135,6 +140,16 @@ def _events(options: argparse.Namespace, _: World) -> int:
             print(json.dumps(event, ensure_ascii=False))
         else:
             print(f"{event['time']}  {event['source']:<14} {event['resource']}: {event['message']}")
+    return 0
+
+
+def _iam(options: argparse.Namespace, here: World) -> int:
+    _end_quietly()
+    said = asked(here, options.what)
+    if options.json:
+        print(json.dumps(said, indent=2, ensure_ascii=False))
+    else:
+        print(render_denied(said) if options.what == "denied" else render_used(said, options.role))
     return 0
 
 

@@ -186,8 +186,8 @@ def _authorize_pull(image: str, repository: str, execution: Session) -> None:
         require(execution, "ecr", "GetAuthorizationToken", {})
     except ClientError as error:
         raise StartError(
-            "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: "
-            "unable to retrieve ecr registry auth: service call has been retried 1 time(s): "
+            "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval "
+            "failed: unable to retrieve ecr registry auth: service call has been retried 1 time(s): "
             f"{error.response['Error']['Code']}: {error.response['Error']['Message']}"
         ) from error
     try:

@@ -66,7 +66,12 @@ _S3 = {
     **{
         f"{verb}Bucket{kind}Configuration{suffix}": f"{permission}{kind}Configuration"
         for kind in ("Analytics", "Inventory", "Metrics", "IntelligentTiering")
-        for verb, suffix, permission in (("Get", "", "Get"), ("Put", "", "Put"), ("Delete", "", "Put"), ("List", "s", "Get"))
+        for verb, suffix, permission in (
+            ("Get", "", "Get"),
+            ("Put", "", "Put"),
+            ("Delete", "", "Put"),
+            ("List", "s", "Get"),
+        )
     },
 }
 _OTHERS = {
@@ -74,6 +79,8 @@ _OTHERS = {
     "sqs:DeleteMessageBatch": "sqs:DeleteMessage",
     "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
     "sns:PublishBatch": "sns:Publish",
+    "kms:ReEncrypt": "kms:ReEncryptTo",
+    "lambda:GetLayerVersionByArn": "lambda:GetLayerVersion",
     "lambda:Invoke": "lambda:InvokeFunction",
     "lambda:InvokeAsync": "lambda:InvokeFunction",
     "lambda:InvokeWithResponseStream": "lambda:InvokeFunction",

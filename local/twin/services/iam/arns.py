@@ -20,8 +20,8 @@ type Json = dict[str, Any]
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _PLACE = ("Partition", "Region", "Account")
 # What names differ by: `RoleNameWithPath`, `RoleName` and `RoleArn` are all of a role.
-_SUFFIXES = ("withpath", "withoutleadingslash", "identifiers", "identifier", "names", "name", "ids", "id", "arns", "arn",
-             "urls", "url", "s")  # fmt: skip
+_SUFFIXES = ("withpath", "withoutleadingslash", "identifiers", "identifier", "names", "name", "ids", "id", "arns",
+             "arn", "urls", "url", "s")  # fmt: skip
 # Where the request calls it something else altogether.
 _ALIASES = {
     ("s3", "object"): ("key",),

@@ -27,13 +27,15 @@ class ExpiredError(Exception):
 
 @dataclass(frozen=True)
 class Caller:
-    """Who calls, with what moto keeps of it. held: the user or the role; session: moto's AssumedRole."""
+    """Who calls, with what moto keeps of it. held: the user or the role; session: moto's AssumedRole; secret: what its
+    requests are signed with, None for the account, which signs with anything."""
 
     principal: Principal
     user_id: str = ""
     name: str = ""
     held: Any = None
     session: Any = None
+    secret: str | None = None
 
     @property
     def shown(self) -> str:
@@ -77,7 +79,7 @@ def by_key(access_key: str, token: str | None) -> Caller:
     user = iam_backends[ACCOUNT]["aws"].users.get(key.user_name)
     if user is None:
         raise StrangerError
-    return Caller(Principal(Kind.USER, ACCOUNT, user.arn), user.id, user.name, user)
+    return Caller(Principal(Kind.USER, ACCOUNT, user.arn), user.id, user.name, user, secret=key.secret_access_key)
 
 
 def of_session(role_arn: str, session_name: str, session: Any = None) -> Caller:
@@ -86,7 +88,9 @@ def of_session(role_arn: str, session_name: str, session: Any = None) -> Caller:
     if role is None:
         raise StrangerError
     arn = f"arn:aws:sts::{ACCOUNT}:assumed-role/{role.name}/{session_name}"
-    return Caller(Principal(Kind.ROLE, ACCOUNT, arn, role.arn), f"{role.id}:{session_name}", role.name, role, session)
+    principal = Principal(Kind.ROLE, ACCOUNT, arn, role.arn)
+    secret = session.secret_access_key if session is not None else None
+    return Caller(principal, f"{role.id}:{session_name}", role.name, role, session, secret)
 
 
 def role_by_arn(arn: str) -> Any:

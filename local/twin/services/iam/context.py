@@ -106,17 +106,23 @@ def _tags(asked: Mapping[str, Any]) -> dict[str, str]:
             return {str(key): str(value) for key, value in given.items()}
         if isinstance(given, list):
             pairs = [one for one in given if isinstance(one, dict)]
-            return {str(one.get("Key", one.get("key", ""))): str(one.get("Value", one.get("value", ""))) for one in pairs}
+            return {
+                str(one.get("Key", one.get("key", ""))): str(one.get("Value", one.get("value", ""))) for one in pairs
+            }
     return {}
 
 
 def _mail(asked: Mapping[str, Any], _headers: Mapping[str, str]) -> Found:
     name, address = parseaddr(str(asked.get("FromEmailAddress") or asked.get("Source") or ""))
     to = asked.get("Destination") or {}
-    lists = [to.get(one) or [] for one in ("ToAddresses", "CcAddresses", "BccAddresses")] + [asked.get("Destinations") or []]
+    lists = [to.get(one) or [] for one in ("ToAddresses", "CcAddresses", "BccAddresses")] + [
+        asked.get("Destinations") or []
+    ]
     found = [one for _, one in getaddresses([address for given in lists for address in given])]
     made = {"ses:fromaddress": (address,)} if address else {}
-    return made | ({"ses:fromdisplayname": (name,)} if name else {}) | ({"ses:recipients": tuple(found)} if found else {})
+    return (
+        made | ({"ses:fromdisplayname": (name,)} if name else {}) | ({"ses:recipients": tuple(found)} if found else {})
+    )
 
 
 def _objects(_asked: Mapping[str, Any], headers: Mapping[str, str]) -> Found:

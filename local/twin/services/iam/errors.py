@@ -24,8 +24,9 @@ def text(asked: Asked, verdict: Verdict) -> str:
     """The sentence that says who may not do what, and by which kind of policy."""
     if asked.principal.kind is Kind.ANYBODY:
         return "Access Denied"
-    return f"User: {asked.principal.arn} is not authorized to perform: {_action(asked)} on resource: {_where(asked)}" + (
-        _why(asked, verdict)
+    return (
+        f"User: {asked.principal.arn} is not authorized to perform: {_action(asked)} on resource: {_where(asked)}"
+        + (_why(asked, verdict))
     )
 
 
@@ -63,6 +64,19 @@ def stranger(service: str, protocol: str) -> CommonServiceException:
         return fault(*_STRANGERS[service])
     code, status = ("UnrecognizedClientException", 400) if protocol in _JSON else ("InvalidClientTokenId", 403)
     return fault(code, "The security token included in the request is invalid.", status)
+
+
+def wrong_signature(service: str, protocol: str) -> CommonServiceException:
+    """A signature that is not made with the secret of the key it names."""
+    said = "The request signature we calculated does not match the signature you provided."
+    if service == "s3":
+        return fault("SignatureDoesNotMatch", f"{said} Check your key and signing method.", 403)
+    code, status = ("InvalidSignatureException", 400) if protocol in _JSON else ("SignatureDoesNotMatch", 403)
+    return fault(
+        code,
+        f"{said} Check your AWS Secret Access Key and signing method. Consult the service documentation for details.",
+        status,
+    )
 
 
 def expired(service: str, protocol: str) -> CommonServiceException:

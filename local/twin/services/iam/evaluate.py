@@ -87,26 +87,12 @@ class Verdict:
 
 
 def decide(asked: Asked, policies: Policies) -> Verdict:
-    """An explicit deny ends it; else the resource's policy or the identity's must allow, within boundary and session."""
+    """An explicit deny ends it; else the resource's policy or the identity's must allow, in boundary and session."""
     judge = _Judge(asked)
-    denied = judge.first_deny(policies)
-    if denied is not None:
-        return judge.verdict(allowed=False, by=denied, explicit=True)
-    granted = judge.granted(policies.resource)
-    if policies.resource_decides and granted is Named.NOT:
-        return judge.verdict(allowed=False, by=PolicyType.RESOURCE)
-    if asked.principal.kind is Kind.ROOT or granted is Named.ITSELF:
-        return judge.verdict(allowed=True)
-    if asked.principal.kind in (Kind.SERVICE, Kind.ANYBODY):
-        return judge.verdict(allowed=False, by=PolicyType.RESOURCE)
-    # What the resource grants to a role opens like an identity policy, and stays within boundary and session.
-    if granted is not Named.ROLE and not judge.allows(policies.identity):
-        return judge.verdict(allowed=False, by=PolicyType.IDENTITY)
-    if policies.boundary is not None and not judge.allows(policies.boundary):
-        return judge.verdict(allowed=False, by=PolicyType.BOUNDARY)
-    if policies.session is not None and not judge.allows(policies.session):
-        return judge.verdict(allowed=False, by=PolicyType.SESSION)
-    return judge.verdict(allowed=True)
+    by = judge.first_deny(policies)
+    if by is not None:
+        return judge.verdict(by, explicit=True)
+    return judge.verdict(judge.first_lack(policies))
 
 
 class _Judge:
@@ -116,26 +102,44 @@ class _Judge:
         self._asked = asked
         self._doubts: list[str] = []
 
-    def verdict(self, *, allowed: bool, by: PolicyType | None = None, explicit: bool = False) -> Verdict:
-        return Verdict(allowed, by, explicit, tuple(dict.fromkeys(self._doubts)))
+    def verdict(self, by: PolicyType | None, *, explicit: bool = False) -> Verdict:
+        """Allowed, unless some kind of policy stands against it."""
+        return Verdict(by is None, by, explicit, tuple(dict.fromkeys(self._doubts)))
 
     def first_deny(self, policies: Policies) -> PolicyType | None:
-        if self._denies(policies.identity):
-            return PolicyType.IDENTITY
+        """The kind of policy that denies explicitly."""
         if any(self._applies(one) for one in policies.resource if not one.allow and self._named(one) is not Named.NOT):
             return PolicyType.RESOURCE
-        if policies.boundary is not None and self._denies(policies.boundary):
-            return PolicyType.BOUNDARY
-        if policies.session is not None and self._denies(policies.session):
-            return PolicyType.SESSION
-        return None
+        held = (
+            (PolicyType.IDENTITY, policies.identity),
+            (PolicyType.BOUNDARY, policies.boundary or ()),
+            (PolicyType.SESSION, policies.session or ()),
+        )
+        return next((kind for kind, some in held if self._denies(some)), None)
 
-    def granted(self, resource: Policy) -> Named:
+    def first_lack(self, policies: Policies) -> PolicyType | None:
+        """The kind of policy that would have to allow and does not."""
+        kind, granted = self._asked.principal.kind, self._granted(policies.resource)
+        if policies.resource_decides and granted is Named.NOT:
+            return PolicyType.RESOURCE
+        if kind is Kind.ROOT or granted is Named.ITSELF:
+            return None
+        if kind in (Kind.SERVICE, Kind.ANYBODY):
+            return PolicyType.RESOURCE
+        # What the resource grants to a role opens like an identity policy, and stays within boundary and session.
+        held = (
+            (PolicyType.IDENTITY, None if granted is Named.ROLE else policies.identity),
+            (PolicyType.BOUNDARY, policies.boundary),
+            (PolicyType.SESSION, policies.session),
+        )
+        return next((one for one, some in held if some is not None and not self._allows(some)), None)
+
+    def _granted(self, resource: Policy) -> Named:
         """How closely the resource's policy names the caller where it allows."""
         found = (self._named(one) for one in resource if one.allow and self._applies(one))
         return max(found, default=Named.NOT)
 
-    def allows(self, policies: Iterable[Policy]) -> bool:
+    def _allows(self, policies: Iterable[Policy]) -> bool:
         return any(one.allow and self._applies(one) for policy in policies for one in policy)
 
     def _denies(self, policies: Iterable[Policy]) -> bool:

@@ -7,6 +7,7 @@ from botocore.exceptions import ClientError
 from localstack.aws import handlers
 from localstack.aws.api import CommonServiceException
 from localstack.aws.spec import load_service
+from rolo.request import get_raw_path
 
 from twin.core.timeline import emit
 from twin.core.world import world
@@ -21,6 +22,7 @@ from twin.services.iam.holdings import bearing
 from twin.services.iam.ledger import BOOK
 from twin.services.iam.public_access import blocked, refuses_anybody
 from twin.services.iam.requests import Call, decisions
+from twin.services.iam.signatures import Sent, is_signed_with
 
 type Json = dict[str, Any]
 
@@ -37,9 +39,15 @@ def install() -> None:
 
 
 def _note(_chain: Any, context: Any, _response: Any) -> None:
+    """Keep the request as it was sent: core rewrites its headers, and moves an address's signature into them."""
     request = context.request
     context.shown = shown(request.headers, request.args)
-    context.headers_as_sent = {name.lower(): value for name, value in request.headers.items()}
+    context.as_sent = Sent(
+        request.method,
+        get_raw_path(request),
+        tuple(request.args.items(multi=True)),
+        {name.lower(): value for name, value in request.headers.items()},
+    )
 
 
 def _gate(_chain: Any, context: Any, _response: Any) -> None:
@@ -63,7 +71,7 @@ def _gate(_chain: Any, context: Any, _response: Any) -> None:
         region=context.region,
         source=str(context.request.remote_addr or "127.0.0.1"),
         method=context.request.method,
-        headers=getattr(context, "headers_as_sent", {}),
+        headers=context.as_sent.headers,
     )
     _enforce(call, service, str(context.protocol))
 
@@ -117,11 +125,22 @@ def _caller(context: Any, service: str) -> Caller | None:
     if not world().iam:
         return None
     try:
-        return callers.by_key(given.access_key, given.token)
+        caller = callers.by_key(given.access_key, given.token)
     except callers.StrangerError:
         raise errors.stranger(service, str(context.protocol)) from None
     except callers.ExpiredError:
         raise errors.expired(service, str(context.protocol)) from None
+    if caller.secret is not None and not _is_signed(context, caller.secret, given, service):
+        raise errors.wrong_signature(service, str(context.protocol))
+    return caller
+
+
+def _is_signed(context: Any, secret: str, given: Shown, service: str) -> bool:
+    """Whether the signature is the caller's; that of an address or a form of S3 has been checked already."""
+    if given.in_header:
+        body = b"" if "x-amz-content-sha256" in context.as_sent.headers else context.request.get_data()
+        return is_signed_with(secret, context.as_sent, body)
+    return service == "s3"
 
 
 def _with_key_of_form(context: Any, asked: Mapping[str, Any]) -> Json:

@@ -74,7 +74,9 @@ class Ledger:
         """What was used, by caller and action."""
         with self._lock:
             return {
-                caller: {action: Use(one.times, one.last, OrderedDict(one.resources)) for action, one in actions.items()}
+                caller: {
+                    action: Use(one.times, one.last, OrderedDict(one.resources)) for action, one in actions.items()
+                }
                 for caller, actions in self._uses.items()
             }
 

@@ -1,4 +1,4 @@
-"""What a request names, as the ARN carries it: a secret's with its suffix, a role's with its path, a key's by its alias."""
+"""What a request names, as an ARN carries it: a secret's with its suffix, a role's with its path, a key's by alias."""
 
 from collections.abc import Callable, Mapping
 from email.utils import parseaddr

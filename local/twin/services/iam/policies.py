@@ -29,7 +29,7 @@ class Condition:
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement. resources, principals: None where the element is not there; principals by kind, `*` for anybody."""
+    """One statement. resources, principals: None where the element is not there; principals are kind and name."""
 
     allow: bool
     actions: tuple[str, ...]
@@ -73,7 +73,9 @@ def parse(document: str) -> Policy:
     if not isinstance(read, dict):
         return ()
     has_variables = read.get("Version") == _WITH_VARIABLES
-    return tuple(_statement(one, has_variables=has_variables) for one in listed(read.get("Statement")))
+    return tuple(
+        _statement(one, has_variables=has_variables) for one in listed(read.get("Statement")) if isinstance(one, dict)
+    )
 
 
 @lru_cache(maxsize=8192)
@@ -138,13 +140,17 @@ def _principals(read: Any) -> Iterable[tuple[str, str]]:
     if isinstance(read, str):
         yield "AWS", read
         return
-    for kind, names in read.items():
+    for kind, names in read.items() if isinstance(read, dict) else ():
         for name in listed(names):
             yield kind, str(name)
 
 
-def _conditions(read: Json) -> Iterable[Condition]:
-    for operator, keys in read.items():
+def _conditions(read: Any) -> Iterable[Condition]:
+    for operator, keys in read.items() if isinstance(read, dict) else {str(read): {}}.items():
+        if not isinstance(keys, dict) or not keys:
+            # Not a condition: as an operator that nobody knows it opens nothing.
+            yield Condition("", operator, ())
+            continue
         for key, values in keys.items():
             yield Condition(operator, key.lower(), tuple(_text(one) for one in listed(values)))
 

@@ -36,6 +36,8 @@ def is_public(policy: Policy) -> bool:
 def _is_open(statement: Statement) -> bool:
     anybody = statement.principals is not None and any(name == "*" for _, name in statement.principals)
     return (anybody or statement.all_but_principals) and not any(
-        one.key in _NARROW and one.operator.removesuffix("IfExists") in _POSITIVE and not any("*" in v for v in one.values)
+        one.key in _NARROW
+        and one.operator.removesuffix("IfExists") in _POSITIVE
+        and not any("*" in v for v in one.values)
         for one in statement.conditions
     )

@@ -23,7 +23,20 @@ _PASSED_TO = {
     "elasticloadbalancing": "elasticloadbalancing.amazonaws.com",
     "application-autoscaling": "application-autoscaling.amazonaws.com",
 }
-_PASSES = ("Create", "Put", "Register", "Run", "Start", "Update", "Modify", "Execute", "Set", "Add", "Restore", "Associate")
+_PASSES = (
+    "Create",
+    "Put",
+    "Register",
+    "Run",
+    "Start",
+    "Update",
+    "Modify",
+    "Execute",
+    "Set",
+    "Add",
+    "Restore",
+    "Associate",
+)
 _DEEPEST = 4
 _ROLE = f"arn:aws:iam::{ACCOUNT}:role/"
 # What takes no role: IAM itself, and STS, which assumes them.

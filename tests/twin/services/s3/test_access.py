@@ -58,9 +58,9 @@ def test_a_role_signs_with_its_own_secret(twin: Twin, bucket: str) -> None:
     iam, name = twin.client("iam"), f"signer-{bucket}"
     iam.create_role(RoleName=name, AssumeRolePolicyDocument=_document(trust))
     iam.put_role_policy(RoleName=name, PolicyName="one", PolicyDocument=_document(may))
-    role = twin.client("sts").assume_role(
-        RoleArn=f"arn:aws:iam::000000000000:role/{name}", RoleSessionName="one"
-    )["Credentials"]
+    role = twin.client("sts").assume_role(RoleArn=f"arn:aws:iam::000000000000:role/{name}", RoleSessionName="one")[
+        "Credentials"
+    ]
     signer = _signer(twin, role["AccessKeyId"], role["SecretAccessKey"], role["SessionToken"])
     address = signer.generate_presigned_url("get_object", {"Bucket": bucket, "Key": "photo"})
     assert _get(address) == (200, "private")
