@@ -19,7 +19,7 @@ _FORGED = ("x-localstack-", "x-moto-")
 def install() -> None:
     """Sign what goes out from inside, and strip from what comes in whatever is not so signed."""
     connect.dump_dto = _dump
-    internal_requests.InternalRequestParamsEnricher.__call__ = _enter  # type: ignore[method-assign]
+    internal_requests.InternalRequestParamsEnricher.__call__ = _enter
 
 
 def _dump(data: Any) -> str:

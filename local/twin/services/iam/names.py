@@ -55,7 +55,7 @@ def _iam(asked: Json, _region: str) -> Json:
     if name := asked.get("RoleName"):
         arns = (role.arn for role in role_by_name(name))
         made["RoleName"] = next(arns, f"{str(asked.get('Path') or '/').lstrip('/')}{name}")
-    user = iam_backends[ACCOUNT]["aws"].users.get(asked.get("UserName"))
+    user = iam_backends[ACCOUNT]["aws"].users.get(str(asked.get("UserName") or ""))
     return made | ({"UserName": user.arn} if user is not None else {})
 
 

@@ -74,8 +74,8 @@ def decisions(call: Call) -> Iterator[Asked]:
         yield from _of_objects(call, known)
     if call.prefix == "secretsmanager" and call.operation == "BatchGetSecretValue":
         for name in call.asked.get("SecretIdList") or []:
-            arn = resolved("secretsmanager", {"SecretId": name}, call.region)
-            for found in about("secretsmanager:GetSecretValue", arn, call.region):
+            one = resolved("secretsmanager", {"SecretId": name}, call.region)
+            for found in about("secretsmanager:GetSecretValue", one, call.region):
                 yield _one(call, "secretsmanager:GetSecretValue", found, known)
     yield from _passed_roles(call, known)
 

@@ -41,7 +41,7 @@ def _denied(_request: Request, *_: object, **_more: object) -> Response:
 
 def _used(_request: Request, *_: object, **_more: object) -> Response:
     uses, backend = BOOK.uses(), iam_backends[ACCOUNT]["aws"]
-    holders = [*list(backend.roles.values()), *list(backend.users.values())]
+    holders: list[Any] = [*list(backend.roles.values()), *list(backend.users.values())]
     shown = [_holder(one, uses.get(one.arn, {})) for one in sorted(holders, key=lambda one: str(one.name))]
     return _json({"on": world().iam, "callers": shown})
 

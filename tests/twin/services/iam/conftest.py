@@ -50,7 +50,8 @@ class Estate:
         more = {"PermissionsBoundary": boundary} if boundary else {}
         self.iam.create_role(RoleName=name, AssumeRolePolicyDocument=trusted or trust(AWS=ACCOUNT), **more)
         self.roles.append(name)
-        self.let(name, *statements)
+        if statements:
+            self.let(name, *statements)
         return name
 
     def let(self, role: str, *statements: Json) -> None:

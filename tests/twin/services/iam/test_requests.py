@@ -146,6 +146,7 @@ def test_actions_have_the_names_of_aws_list() -> None:
         for operation in model.operation_names:
             unknown |= {action for action in needed(name, operation, {}) if not is_action(action)}
     assert {one for one in unknown if not one.endswith("MetadataConfiguration")} == {
-        "s3:CreateSession", "s3:ListDirectoryBuckets", "s3:RenameObject", "logs:GetLogObject",
-        "ecr:ListImageReferrers", "iam:UpdateDelegationRequest", "cloudwatch:DescribeAlarmContributors",
+        "s3:CreateSession", "s3:ListDirectoryBuckets", "s3:RenameObject", "s3:WriteGetObjectResponse",
+        "logs:GetLogObject", "ecr:ListImageReferrers", "iam:UpdateDelegationRequest",
+        "cloudwatch:DescribeAlarmContributors",
     }  # fmt: skip
