@@ -12,6 +12,7 @@ from twin.gateway import TIMEOUT
 
 type Json = dict[str, Any]
 
+MOST_SHOWN = 3
 OFF = "TWIN_IAM is off: nothing is decided"
 
 
@@ -28,7 +29,7 @@ def asked(here: World, what: str) -> Json:
 def render_denied(said: Json) -> str:
     """The refusals as a person reads them, the latest last."""
     if not said["denied"]:
-        return "nothing was denied since the twin started" if said["on"] else OFF
+        return "nothing was denied" if said["on"] else OFF
     lines = []
     for one in said["denied"]:
         when = time.strftime("%H:%M:%S", time.localtime(one["last"]))
@@ -42,20 +43,25 @@ def render_denied(said: Json) -> str:
     return "\n".join(lines)
 
 
+def _some(names: list[str]) -> str:
+    """The names, or the first of many."""
+    more = len(names) - MOST_SHOWN
+    return ", ".join(names[:MOST_SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
 def render_used(said: Json, part: str = "") -> str:
     """Per role and user: what was used, and what of its policies never was. part: only those whose ARN holds it."""
     chosen = [one for one in said["callers"] if part in one["arn"] and (part or one["used"])]
     if not chosen:
-        return "no role has called anything since the twin started" if said["on"] else OFF
+        return "no role has called anything" if said["on"] else OFF
     return "\n\n".join(_caller(one) for one in chosen)
 
 
 def _caller(one: Json) -> str:
     lines = [one["arn"]]
     for use in one["used"]:
-        lines.append(f"  used    {use['times']:>5} x  {use['action']}  on {', '.join(use['resources'])}")
+        lines.append(f"  used    {use['times']:>5} x  {use['action']}  on {_some(use['resources'])}")
     for grant in one["may"]:
         if not grant["used"]:
-            where = ", ".join(grant["resources"])
-            lines.append(f"  unused           {grant['action']}  on {where}  ({grant['policy']})")
+            lines.append(f"  unused           {grant['action']}  on {_some(grant['resources'])}  ({grant['policy']})")
     return "\n".join(lines)

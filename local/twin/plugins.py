@@ -40,6 +40,7 @@ def twin_restore() -> None:
     from twin.services.iam.doors import install as install_doors
     from twin.services.iam.gate import install as install_gate
     from twin.services.iam.routes import add_routes
+    from twin.services.iam.templates import install as install_templates
     from twin.services.logs.metrics import install as install_metrics
     from twin.services.s3.access import install as install_access
 
@@ -47,6 +48,7 @@ def twin_restore() -> None:
     install_doors()
     install_access()
     install_gate()
+    install_templates()
     add_routes()
     install_metrics()
     restore()
@@ -66,9 +68,11 @@ def twin_controllers() -> None:
 def twin_stop() -> None:
     """Before LocalStack goes: write down what it knows, and end in order what the controllers run."""
     from twin.persistence.snapshot import take_last
+    from twin.services.iam.gate import save
     from twin.services.slices import stop_controllers
 
     take_last()
+    save()
     stop_controllers()
     # What LocalStack would still stop, for seconds, holds nothing that is needed again.
     os._exit(0)

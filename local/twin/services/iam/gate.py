@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -37,6 +38,16 @@ def install() -> None:
     handlers.serve_custom_service_request_handlers.append(_gate)
     handlers.run_custom_response_handlers.append(sessions.remember)
     on_behalf.register(may_assume, refusal)
+    BOOK.load(_book())
+
+
+def save() -> None:
+    """Write down what was denied and used."""
+    BOOK.save(_book())
+
+
+def _book() -> Path:
+    return world().directory() / "iam.json"
 
 
 def _note(_chain: Any, context: Any, _response: Any) -> None:

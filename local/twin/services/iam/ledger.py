@@ -1,15 +1,16 @@
-"""What was denied, and what each role and user has used, since the twin started; both bounded."""
+"""What was denied, and what each role and user has used; bounded, and kept from one life of the twin to the next."""
 
+import json
 import threading
 import time
 from collections import OrderedDict
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from twin.core.atomic import write_atomic
 
 MOST_DENIALS = 500
 MOST_RESOURCES = 20
-
-type Json = dict[str, Any]
 
 
 @dataclass
@@ -79,6 +80,32 @@ class Ledger:
                 }
                 for caller, actions in self._uses.items()
             }
+
+    def save(self, path: Path) -> None:
+        """Write it all down."""
+        uses = {
+            caller: {action: {**asdict(one), "resources": list(one.resources)} for action, one in actions.items()}
+            for caller, actions in self.uses().items()
+        }
+        write_atomic(path, json.dumps({"denials": [asdict(one) for one in self.denials()], "uses": uses}))
+
+    def load(self, path: Path) -> None:
+        """Take up what was written down; what cannot be read is begun anew."""
+        try:
+            read = json.loads(path.read_text())
+            denials = [Denial(**{**one, "doubts": tuple(one["doubts"])}) for one in read["denials"]]
+            uses = {
+                caller: {
+                    action: Use(one["times"], one["last"], OrderedDict.fromkeys(one["resources"]))
+                    for action, one in actions.items()
+                }
+                for caller, actions in read["uses"].items()
+            }
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return
+        with self._lock:
+            self._denials = OrderedDict(((one.caller, one.action, one.resource), one) for one in denials)
+            self._uses = uses
 
 
 BOOK = Ledger()

@@ -44,6 +44,15 @@ def source_of_copy(asked: Mapping[str, Any]) -> tuple[str, str, bool] | None:
     return name, key, bool(version)
 
 
+def key_of_secret(name: str, region: str) -> str | None:
+    """The ARN of the customer's own key under which a secret lies, None for the one that AWS manages."""
+    found = secretsmanager_backends[ACCOUNT][region].secrets.get(name)
+    key = getattr(found, "kms_key_id", None)
+    if not key or str(key).endswith("alias/aws/secretsmanager"):
+        return None
+    return _keys({"KeyId": key}, region).get("KeyId")
+
+
 def _secrets(asked: Json, region: str) -> Json:
     name = asked.get("SecretId")
     found = secretsmanager_backends[ACCOUNT][region].secrets.get(name) if name else None

@@ -29,7 +29,10 @@ class Condition:
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement. resources, principals: None where the element is not there; principals are kind and name."""
+    """One statement. resources, principals: None where the element is not there; principals are kind and name.
+
+    actions: in lower case; written: as they stand.
+    """
 
     allow: bool
     actions: tuple[str, ...]
@@ -40,6 +43,7 @@ class Statement:
     all_but_principals: bool
     conditions: tuple[Condition, ...]
     has_variables: bool
+    written: tuple[str, ...]
 
     def names_action(self, action: str) -> bool:
         """Whether the statement speaks of the action; the case of letters does not matter."""
@@ -133,6 +137,7 @@ def _statement(read: Json, *, has_variables: bool) -> Statement:
         all_but_principals="NotPrincipal" in read,
         conditions=tuple(_conditions(read.get("Condition") or {})),
         has_variables=has_variables,
+        written=tuple(str(one) for one in listed(read.get("Action", read.get("NotAction")))),
     )
 
 

@@ -11,8 +11,9 @@ from twin.services.iam.arns import about
 from twin.services.iam.callers import Caller
 from twin.services.iam.evaluate import Asked
 from twin.services.iam.holdings import is_missing
-from twin.services.iam.names import finished, resolved, source_of_copy
+from twin.services.iam.names import finished, key_of_secret, resolved, source_of_copy
 from twin.services.iam.policies import Context
+from twin.services.iam.templates import template_of
 
 # Who takes the role that is passed; where nothing is named the service itself.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html
@@ -72,12 +73,28 @@ def decisions(call: Call) -> Iterator[Asked]:
             yield _one(call, action, finished(action, arn), known)
     if call.prefix == "s3":
         yield from _of_objects(call, known)
+    if call.prefix == "cloudformation" and (found := template_of(call.asked)):
+        yield _one(call, "s3:GetObject", found, known)
     if call.prefix == "secretsmanager" and call.operation == "BatchGetSecretValue":
         for name in call.asked.get("SecretIdList") or []:
             one = resolved("secretsmanager", {"SecretId": name}, call.region)
             for found in about("secretsmanager:GetSecretValue", one, call.region):
                 yield _one(call, "secretsmanager:GetSecretValue", found, known)
+    if call.prefix == "secretsmanager":
+        yield from _keys_of_secrets(call, known)
     yield from _passed_roles(call, known)
+
+
+def _keys_of_secrets(call: Call, known: Context) -> Iterator[Asked]:
+    """The key of the customer's own under which a secret lies is asked too, in the caller's name.
+
+    https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html
+    """
+    uses = {"GetSecretValue": ("kms:Decrypt",), "PutSecretValue": ("kms:GenerateDataKey", "kms:Decrypt")}
+    for action in uses.get(call.operation, ()):
+        if arn := key_of_secret(str(call.asked.get("SecretId")), call.region):
+            via = {"kms:viaservice": (f"secretsmanager.{call.region}.amazonaws.com",)}
+            yield _one(call, action, arn, context.joined(known, via))
 
 
 def _of_objects(call: Call, known: Context) -> Iterator[Asked]:

@@ -21,14 +21,14 @@ def grants(policy: str, document: str) -> Iterator[Grant]:
         if not statement.allow:
             continue
         resources = tuple(f"!{one}" if statement.all_but_resources else one for one in statement.resources or ())
-        for action in statement.actions:
+        for action in statement.written:
             yield Grant(policy, f"!{action}" if statement.all_but_actions else action, resources)
 
 
 def seen(grant: Grant, used: Mapping[str, Sequence[str]]) -> bool:
     """Whether any use, actions with their resources, was within the grant."""
     return any(
-        _fits((grant.action,), action.lower()) and any(_fits(grant.resources, one) for one in resources)
+        _fits((grant.action.lower(),), action.lower()) and any(_fits(grant.resources, one) for one in resources)
         for action, resources in used.items()
     )
 
