@@ -4,6 +4,7 @@ import json
 import time
 import urllib.error
 import urllib.request
+from collections import Counter
 from typing import Any
 
 from twin.core.errors import ProcessError
@@ -13,6 +14,7 @@ from twin.gateway import TIMEOUT
 type Json = dict[str, Any]
 
 MOST_SHOWN = 3
+OF_AWS = "arn:aws:iam::aws:"
 OFF = "TWIN_IAM is off: nothing is decided"
 
 
@@ -61,7 +63,11 @@ def _caller(one: Json) -> str:
     lines = [one["arn"]]
     for use in one["used"]:
         lines.append(f"  used    {use['times']:>5} x  {use['action']}  on {_some(use['resources'])}")
-    for grant in one["may"]:
-        if not grant["used"]:
-            lines.append(f"  unused           {grant['action']}  on {_some(grant['resources'])}  ({grant['policy']})")
+    unused = [grant for grant in one["may"] if not grant["used"]]
+    for grant in [grant for grant in unused if not grant["policy"].startswith(OF_AWS)]:
+        lines.append(f"  unused           {grant['action']}  on {_some(grant['resources'])}  ({grant['policy']})")
+    # A policy of AWS's own is taken whole or not at all, and some have a thousand actions.
+    for policy, count in Counter(grant["policy"] for grant in unused if grant["policy"].startswith(OF_AWS)).items():
+        every = sum(grant["policy"] == policy for grant in one["may"])
+        lines.append(f"  unused           {count} of {every} actions of {policy}")
     return "\n".join(lines)
