@@ -38,7 +38,8 @@ def bearing(caller: Caller, action: str, resource: str) -> Policies:
         resource=of_resource or (),
         boundary=_boundary(held),
         session=_of_session(caller.session),
-        resource_decides=resource.startswith(_DECIDES) or action.startswith(TRUST),
+        # A key that is not there is for its service to say.
+        resource_decides=(resource.startswith(_DECIDES) and of_resource is not None) or action.startswith(TRUST),
     )
 
 

@@ -1,12 +1,13 @@
 """What a request names, as an ARN carries it: a secret's with its suffix, a role's with its path, a key's by alias."""
 
+import struct
 from collections.abc import Callable, Mapping
 from email.utils import parseaddr
 from typing import Any
 from urllib.parse import unquote
 
 from localstack.services.cloudformation.stores import cloudformation_stores
-from localstack.services.kms.models import kms_stores
+from localstack.services.kms.models import deserialize_ciphertext_blob, kms_stores
 from moto.iam.models import iam_backends
 from moto.secretsmanager.models import secretsmanager_backends
 from moto.ses.models import ses_backends
@@ -69,13 +70,22 @@ def _iam(asked: Json, _region: str) -> Json:
 
 
 def _keys(asked: Json, region: str) -> Json:
-    name = str(asked.get("KeyId") or "").rpartition(":")[2]
+    given = next((asked[one] for one in ("KeyId", "TargetKeyId", "DestinationKeyId") if asked.get(one)), None)
+    name = str(given or _key_in(asked.get("CiphertextBlob"))).rpartition(":")[2]
     if not name:
         return {}
     store = kms_stores[ACCOUNT][region]
     alias = store.aliases.get(name)
     key = store.keys.get(alias.metadata["TargetKeyId"] if alias is not None else name.removeprefix("key/"))
     return {"KeyId": key.metadata["Arn"]} if key is not None else {}
+
+
+def _key_in(ciphertext: Any) -> str:
+    """The key that a ciphertext names; who decrypts need not."""
+    try:
+        return str(deserialize_ciphertext_blob(ciphertext).key_id) if ciphertext else ""
+    except (struct.error, ValueError, TypeError):
+        return ""
 
 
 def _stacks(asked: Json, region: str) -> Json:

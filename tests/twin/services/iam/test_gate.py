@@ -190,9 +190,12 @@ def test_boundary_session_and_denials_limit(estate: Estate, twin: Twin, bucket: 
 def test_a_key_must_itself_allow(estate: Estate, twin: Twin) -> None:
     kms, root = twin.client("kms"), {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}
     key = kms.create_key()["KeyMetadata"]["KeyId"]
-    role = estate.role(allow("kms:Encrypt"))
+    kms.create_alias(AliasName=f"alias/{key}", TargetKeyId=key)
+    role = estate.role(allow(["kms:Encrypt", "kms:Decrypt"], f"arn:aws:kms:*:*:key/{key}"))
     acting = estate.acting("kms", role)
-    acting.encrypt(KeyId=key, Plaintext=b"x")
+    hidden = acting.encrypt(KeyId=f"alias/{key}", Plaintext=b"x")["CiphertextBlob"]
+    assert acting.decrypt(CiphertextBlob=hidden)["Plaintext"] == b"x"
+    assert refused(kms.describe_key, KeyId=str(uuid.uuid4()))[0] == "NotFoundException"
     rest = {"Effect": "Allow", "Principal": root, "NotAction": "kms:Encrypt", "Resource": "*"}
     kms.put_key_policy(KeyId=key, PolicyName="default", Policy=document(rest))
     code, message = refused(acting.encrypt, KeyId=key, Plaintext=b"x")
@@ -200,6 +203,7 @@ def test_a_key_must_itself_allow(estate: Estate, twin: Twin) -> None:
         "AccessDeniedException",
         True,
     )
+    kms.delete_alias(AliasName=f"alias/{key}")
     kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
 
 
