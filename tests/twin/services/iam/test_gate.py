@@ -327,11 +327,11 @@ def test_switched_off_nothing_is_decided(tmp_path: Path) -> None:
         "TWIN_IAM": "off",
     }
     here = World.from_environment(environment)
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in environment.items():
-            patch.setenv(name, value)
-        start(here, timeout=90)
     try:
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in environment.items():
+                patch.setenv(name, value)
+            start(here, timeout=90)
         off = Twin(here, environment)
         estate = Estate(off)
         role = estate.role(trusted=trust(Service="ecs-tasks.amazonaws.com"))
