@@ -16,6 +16,7 @@ from twin.core.errors import CoreError
 from twin.core.world import World, world
 from twin.gateway import explain, status
 from twin.keeper_control import stop
+from twin.permissions import asked, render_denied, render_used
 from twin.tables import render_status, render_way
 
 STOP_SECONDS = 60
@@ -62,6 +63,10 @@ def _parser() -> argparse.ArgumentParser:
     way.add_argument("source", help=names)
     way.add_argument("target", help=f"{names}, or an API such as secretsmanager; with :PORT where it has several")
     way.add_argument("--json", action="store_true", help="for machines")
+    iam = _command(commands, "iam", _iam, "what was denied, and what each role used of what it may")
+    iam.add_argument("what", choices=("denied", "used"))
+    iam.add_argument("role", nargs="?", default="", help="only roles whose ARN holds this")
+    iam.add_argument("--json", action="store_true", help="for machines")
     return parser
 
 
@@ -165,6 +170,16 @@ def _events(options: argparse.Namespace, _: World) -> int:
 
 def _sentence(event: dict[str, str]) -> str:
     return f"{event['time']}  {event['source']:<14} {event['resource']}: {event['message']}"
+
+
+def _iam(options: argparse.Namespace, here: World) -> int:
+    _end_quietly()
+    said = asked(here, options.what)
+    if options.json:
+        print(json.dumps(said, indent=2, ensure_ascii=False))
+    else:
+        print(render_denied(said) if options.what == "denied" else render_used(said, options.role))
+    return 0
 
 
 if __name__ == "__main__":

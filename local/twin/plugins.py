@@ -39,13 +39,21 @@ def twin_restore() -> None:
     from twin.persistence.snapshot import restore
     from twin.services.common.inputs import install as install_inputs
     from twin.services.ec2.default_group import install as install_default_group
+    from twin.services.iam.doors import install as install_doors
+    from twin.services.iam.gate import install as install_gate
+    from twin.services.iam.routes import add_routes
+    from twin.services.iam.templates import install as install_templates
     from twin.services.logs.metrics import install as install_metrics
     from twin.services.network.gateway import install as install_network
     from twin.services.s3.access import install as install_access
 
     install()
+    install_doors()
     install_access()
     install_inputs()
+    install_gate()
+    install_templates()
+    add_routes()
     install_metrics()
     install_network(let_go)
     install_default_group()
@@ -66,9 +74,11 @@ def twin_controllers() -> None:
 def twin_stop() -> None:
     """Before LocalStack goes: write down what it knows, and end in order what the controllers run."""
     from twin.persistence.snapshot import take_last
+    from twin.services.iam.gate import save
     from twin.services.slices import stop_controllers
 
     take_last()
+    save()
     stop_controllers()
     # What LocalStack would still stop, for seconds, holds nothing that is needed again.
     os._exit(0)

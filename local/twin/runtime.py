@@ -7,7 +7,7 @@ from twin.core.processes import MARK
 from twin.core.world import World
 
 # What of the caller's environment the twin's processes may see.
-PASSED_ON = ("HOME", "PATH", "LANG", "LC_ALL", "TZ", "TWIN_ID", "TWIN_SPEED")
+PASSED_ON = ("HOME", "PATH", "LANG", "LC_ALL", "TZ", "TWIN_ID", "TWIN_SPEED", "TWIN_IAM")
 
 
 def command() -> list[str]:

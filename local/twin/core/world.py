@@ -21,16 +21,18 @@ class World:
     twin_id: 0 to 7; selects ports and the loopback block.
     speed: what AWS waits is divided by it; 1 is AWS's pace.
     state: the directory that holds everything the twin remembers.
+    iam: whether calls are decided by the policies of who makes them.
     """
 
     twin_id: int
     speed: float
     state: Path
     region: str = REGION
+    iam: bool = True
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "World":
-        """Read TWIN_ID, TWIN_SPEED and TWIN_STATE; raise WorldError naming the bad one."""
+        """Read TWIN_ID, TWIN_SPEED, TWIN_STATE and TWIN_IAM; raise WorldError naming the bad one."""
         twin_id = _number(environment, "TWIN_ID", 0)
         if twin_id != int(twin_id) or not 0 <= twin_id <= HIGHEST_ID:
             raise WorldError(f"TWIN_ID must be 0 to {HIGHEST_ID}, not {environment['TWIN_ID']}")
@@ -39,7 +41,10 @@ class World:
             raise WorldError(f"TWIN_SPEED must be above 0, not {environment['TWIN_SPEED']}")
         default = ".twin" if twin_id == 0 else f".twin-{int(twin_id)}"
         state = Path(environment.get("TWIN_STATE") or REPOSITORY / default).absolute()
-        return cls(twin_id=int(twin_id), speed=speed, state=state)
+        iam = environment.get("TWIN_IAM") or "on"
+        if iam not in ("on", "off"):
+            raise WorldError(f"TWIN_IAM must be on or off, not {iam}")
+        return cls(twin_id=int(twin_id), speed=speed, state=state, iam=iam == "on")
 
     @property
     def gateway_port(self) -> int:

@@ -33,6 +33,7 @@ from tests.twin.support import eventually
         ("TWIN_ID", "1.5", "TWIN_ID must be 0 to 7, not 1.5"),
         ("TWIN_SPEED", "0", "TWIN_SPEED must be above 0, not 0"),
         ("TWIN_SPEED", "inf", "TWIN_SPEED must be a number, not inf"),
+        ("TWIN_IAM", "no", "TWIN_IAM must be on or off, not no"),
     ],
 )
 def test_a_bad_setting_is_named(name: str, value: str, text: str) -> None:

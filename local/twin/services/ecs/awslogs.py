@@ -16,6 +16,7 @@ from typing import IO
 from botocore.exceptions import BotoCoreError, ClientError
 
 from twin.services.common.api import client
+from twin.services.common.on_behalf import Session, require
 
 LOG = logging.getLogger(__name__)
 
@@ -30,27 +31,35 @@ type Line = tuple[int, str]
 
 @dataclass(frozen=True)
 class Stream:
-    """Where a container's lines go."""
+    """Where a container's lines go, written by the execution role."""
 
-    region: str
+    execution: Session
     group: str
     name: str
 
+    @property
+    def _itself(self) -> dict[str, str]:
+        return {"logGroupName": self.group, "logStreamName": self.name}
+
     def open(self, *, create_group: bool) -> None:
         """Make the stream; raises ClientError when the group is not there and may not be made."""
-        logs = client("logs", self.region)
+        logs = client("logs", self.execution.region)
         if create_group:
+            require(self.execution, "logs", "CreateLogGroup", {"logGroupName": self.group})
             with contextlib.suppress(logs.exceptions.ResourceAlreadyExistsException):
                 logs.create_log_group(logGroupName=self.group)
+        require(self.execution, "logs", "CreateLogStream", self._itself)
         with contextlib.suppress(logs.exceptions.ResourceAlreadyExistsException):
             logs.create_log_stream(logGroupName=self.group, logStreamName=self.name)
 
     def put(self, lines: list[Line]) -> None:
-        """Append the lines, each with its time in milliseconds; a group that is gone loses them, as on AWS."""
+        """Append the lines, each with its time in milliseconds; as on AWS they are lost when the group is gone, or when
+        the role may not write."""
         events = [{"timestamp": when, "message": text[:LONGEST_EVENT]} for when, text in lines if text]
         try:
             if events:
-                client("logs", self.region).put_log_events(
+                require(self.execution, "logs", "PutLogEvents", self._itself)
+                client("logs", self.execution.region).put_log_events(
                     logGroupName=self.group, logStreamName=self.name, logEvents=events
                 )
         except (ClientError, BotoCoreError) as error:

@@ -39,7 +39,10 @@ def _credentials(request: Request, *_: object, task: str, **_more: object) -> Re
         return _json({"code": "NoRole", "message": "the task definition names no task role"}, 404)
     try:
         answer = client("sts", world().region).assume_role(
-            RoleArn=role, RoleSessionName=task[:64], DurationSeconds=CREDENTIAL_SECONDS
+            RoleArn=role,
+            RoleSessionName=task[:64],
+            DurationSeconds=CREDENTIAL_SECONDS,
+            _ServicePrincipal="ecs-tasks.amazonaws.com",
         )
     except ClientError as error:
         return _json({"code": error.response["Error"]["Code"], "message": error.response["Error"]["Message"]}, 500)

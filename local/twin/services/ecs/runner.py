@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from twin.core.world import world
 from twin.engines import container as engine
 from twin.engines.image import Image, load
 from twin.services.common.api import client
+from twin.services.common.on_behalf import AssumptionError, Session, require, require_trust
 from twin.services.ecs.awslogs import Buffer, File, Pump, Stream
 from twin.services.ecs.definitions import buffer_bytes, stop_timeout
 from twin.services.ecs.models import LOCK, Container, Definition, StopCode, Task, TaskStatus
@@ -58,7 +59,7 @@ class Prepared:
 
     image: Image
     environment: dict[str, str]
-    region: str
+    execution: Session
 
 
 def launch(task: Task, definition: Definition, running: Running, register: Callable[[Task], None], region: str) -> None:
@@ -71,14 +72,15 @@ def launch(task: Task, definition: Definition, running: Running, register: Calla
         if lost := lacking(task, definition, region):
             raise StartError(lost)
         task.pull_started_at = time.time()
-        images = {one.name: _pull(one, region) for one in task.containers}
-        environments = {one["name"]: _environment(task, one, region) for one in definition.containers}
+        execution = _execution(task, definition, region)
+        images = {one.name: _pull(one, execution) for one in task.containers}
+        environments = {one["name"]: _environment(task, one, execution) for one in definition.containers}
         task.pull_stopped_at = time.time()
         if task.desired is TaskStatus.STOPPED:
             return
         _become(task, TaskStatus.ACTIVATING)
         for described, one in zip(definition.containers, task.containers, strict=True):
-            _start(task, described, one, running, Prepared(images[one.name], environments[one.name], region))
+            _start(task, described, one, running, Prepared(images[one.name], environments[one.name], execution))
         time.sleep(ACTIVATING_SECONDS)
         if _ended(task, running):
             return
@@ -160,7 +162,51 @@ def _become(task: Task, status: TaskStatus) -> None:
         task.become(status)
 
 
-def _pull(one: Container, region: str) -> Image:
+def _execution(task: Task, definition: Definition, region: str) -> Session:
+    """The session of the execution role, by which everything before the start is done; raises StartError without.
+
+    The session's name is the task's, as on Fargate.
+    """
+    found = {}
+    for name in ("taskRoleArn", "executionRoleArn"):
+        role = task.overrides.get(name) or definition.registered.get(name) or ""
+        found[name] = Session(role, task.id, "ecs-tasks.amazonaws.com", region)
+        try:
+            if role:
+                require_trust(found[name])
+        except AssumptionError as error:
+            raise StartError(
+                f"ECS was unable to assume the role '{role}' that was provided for this task. Please verify that the "
+                "role being passed has the proper trust relationship and permissions and that your IAM user has "
+                "permissions to pass this role."
+            ) from error
+    return found["executionRoleArn"]
+
+
+def _authorize_pull(image: str, repository: str, execution: Session) -> None:
+    """Raise StartError unless the execution role may log in to the registry and pull from the repository.
+
+    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html
+    """
+    try:
+        require(execution, "ecr", "GetAuthorizationToken", {})
+    except ClientError as error:
+        raise StartError(
+            "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval "
+            "failed: unable to retrieve ecr registry auth: service call has been retried 1 time(s): "
+            f"{error.response['Error']['Code']}: {error.response['Error']['Message']}"
+        ) from error
+    try:
+        for operation in ("BatchGetImage", "GetDownloadUrlForLayer"):
+            require(execution, "ecr", operation, {"repositoryName": repository})
+    except ClientError as error:
+        raise StartError(
+            f"CannotPullContainerError: Error response from daemon: pull access denied for {image.partition('@')[0]}, "
+            f"repository does not exist or may require 'docker login': denied: {error.response['Error']['Message']}"
+        ) from error
+
+
+def _pull(one: Container, execution: Session) -> Image:
     """The image that the task definition names, from the twin's own repositories."""
     host, _, rest = one.image.partition("/")
     name, at, digest = rest.partition("@")
@@ -169,8 +215,9 @@ def _pull(one: Container, region: str) -> Image:
     which = {"imageDigest": digest} if at else {"imageTag": tag}
     if ".dkr.ecr." not in host:
         raise StartError(f"CannotPullContainerError: {one.image}: the twin runs images of its own repositories only")
+    _authorize_pull(one.image, name, execution)
     try:
-        answer = client("ecr", region).batch_get_image(repositoryName=name, imageIds=[which])
+        answer = client("ecr", execution.region).batch_get_image(repositoryName=name, imageIds=[which])
     except ClientError as error:
         raise StartError(f"CannotPullContainerError: {error.response['Error']['Message']}") from error
     if not answer["images"]:
@@ -186,7 +233,7 @@ def _pull(one: Container, region: str) -> Image:
         raise StartError(text) from error
 
 
-def _environment(task: Task, described: Json, region: str) -> dict[str, str]:
+def _environment(task: Task, described: Json, execution: Session) -> dict[str, str]:
     """What the container is given: its definition, the overrides, its secrets, and what Fargate adds."""
     gateway = world().gateway_url
     task.token = task.token or randomness.token_urlsafe(24)
@@ -207,14 +254,14 @@ def _environment(task: Task, described: Json, region: str) -> dict[str, str]:
         if override.get("name") == described["name"]:
             plain |= {entry["name"]: entry["value"] for entry in override.get("environment") or []}
     try:
-        return added | plain | resolve(described.get("secrets") or [], region)
+        return added | plain | resolve(described.get("secrets") or [], execution)
     except SecretError as error:
         raise StartError(f"ResourceInitializationError: {error}") from error
 
 
 def _start(task: Task, described: Json, one: Container, running: Running, prepared: Prepared) -> None:
     """Start one container and let its output flow to its log stream."""
-    stream = _stream(task, described, prepared.region)
+    stream = _stream(task, described, prepared.execution)
     override: Json = next((o for o in task.overrides.get("containerOverrides") or [] if o.get("name") == one.name), {})
     run = engine.Run(
         name=f"{task.id}-{one.name}",
@@ -261,12 +308,13 @@ def _buffer(described: Json) -> Buffer:
     return Buffer(buffer_bytes(options), blocking=options.get("mode") == "blocking")
 
 
-def _stream(task: Task, described: Json, region: str) -> Stream | None:
+def _stream(task: Task, described: Json, execution: Session) -> Stream | None:
     options = (described.get("logConfiguration") or {}).get("options")
     if not options:
         return None
     name = f"{options['awslogs-stream-prefix']}/{described['name']}/{task.id}"
-    stream = Stream(options.get("awslogs-region", region), options["awslogs-group"], name)
+    region = options.get("awslogs-region", execution.region)
+    stream = Stream(replace(execution, region=region), options["awslogs-group"], name)
     try:
         stream.open(create_group=options.get("awslogs-create-group") == "true")
     except ClientError as error:

@@ -82,9 +82,11 @@ class TargetGroup(Resource):
     _CHECK = ("HealthCheckEnabled", "HealthCheckIntervalSeconds", "HealthCheckPath", "HealthCheckPort",
               "HealthCheckProtocol", "HealthCheckTimeoutSeconds", "HealthyThresholdCount", "Matcher",
               "UnhealthyThresholdCount")  # fmt: skip
-    HONOURED = frozenset({*_CHECK, "IpAddressType", "Matcher.HttpCode", "Matcher.GrpcCode", "Name", "Port",
-                          "Protocol", "ProtocolVersion", "Tags", "TargetGroupAttributes", "TargetType", "Targets.*.AvailabilityZone", "Targets.*.Id",
-                          "Targets.*.Port", "VpcId"}) - {"Matcher"}  # fmt: skip
+    HONOURED = frozenset({
+        *_CHECK, "IpAddressType", "Matcher.HttpCode", "Matcher.GrpcCode", "Name", "Port", "Protocol", "ProtocolVersion",
+        "Tags", "TargetGroupAttributes", "TargetType", "Targets.*.AvailabilityZone", "Targets.*.Id", "Targets.*.Port",
+        "VpcId",
+    }) - {"Matcher"}  # fmt: skip
 
     def create(self, request: Request) -> Progress:
         """Make it, with its attributes and the targets that the template names."""

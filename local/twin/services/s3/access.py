@@ -1,12 +1,10 @@
-"""Whether a request that carries no signature may do what it asks: by bucket policy and Block Public Access.
+"""Signatures that are not in a request's header: of addresses signed beforehand, and of a browser's form.
 
-https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html
+What their signer may do is for the gate to decide, in the slice of IAM.
 """
 
 import hmac
-import json
 from collections.abc import Mapping
-from fnmatch import fnmatchcase
 from typing import Any
 
 from botocore.auth import SigV4Auth
@@ -14,12 +12,9 @@ from botocore.credentials import Credentials
 from localstack.aws import handlers
 from localstack.aws.api.s3 import AccessDenied, SignatureDoesNotMatch
 from localstack.services.s3 import presigned_url
-from localstack.services.s3.models import s3_stores
 
 from twin.services.common.api import fault
 from twin.services.s3.keys import secret_of
-
-type Json = dict[str, Any]
 
 _SIGNED_BY_QUERY = ("X-Amz-Signature", "Signature")
 # What the signature of a form covers: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-authentication-HTTPPOST.html
@@ -53,30 +48,10 @@ def _check(_chain: Any, context: Any, _response: Any) -> None:
         return
     if context.is_internal_call or not getattr(context, "came_unsigned", False):
         return
-    if context.operation.name == "PostObject" and "policy" in {name.lower() for name in context.request.form}:
-        _check_form({name.lower(): value for name, value in context.request.form.items()})
-        return
-    asked = context.service_request or {}
-    bucket, key = str(asked.get("Bucket", "")), asked.get("Key")
-    if not allows_anybody(*_settings(bucket), action=f"s3:{context.operation.name}", bucket=bucket, key=key):
-        raise AccessDenied("Access Denied")
-
-
-def allows_anybody(policy: str | None, block: Mapping[str, bool], *, action: str, bucket: str, key: str | None) -> bool:
-    """Whether the bucket policy lets anybody do `action`. A condition never opens and always closes: nothing that
-    it could ask of is known of somebody unsigned."""
-    if not policy or block.get("RestrictPublicBuckets"):
-        return False
-    wanted = {"s3:HeadObject": "s3:GetObject", "s3:ListObjects": "s3:ListBucket", "s3:ListObjectsV2": "s3:ListBucket"}
-    action, resource = wanted.get(action, action), f"arn:aws:s3:::{bucket}" + (f"/{key}" if key is not None else "")
-    effects = [
-        (statement["Effect"], "Condition" in statement)
-        for statement in _listed(json.loads(policy).get("Statement"))
-        if _is_anybody(statement.get("Principal"))
-        and any(fnmatchcase(action.lower(), one.lower()) for one in _listed(statement.get("Action")))
-        and any(fnmatchcase(resource, one) for one in _listed(statement.get("Resource")))
-    ]
-    return ("Allow", False) in effects and all(effect != "Deny" for effect, _ in effects)
+    if context.operation.name == "PostObject":
+        form = {name.lower(): value for name, value in context.request.form.items()}
+        if any(name in form for name in _FORM):
+            _check_form(form)
 
 
 def _check_form(form: Mapping[str, str]) -> None:
@@ -101,21 +76,3 @@ def _signature(secret: str, date: str, region: str, service: str, form: Mapping[
 
     signer = SigV4Auth(Credentials("", secret), service, region)
     return str(signer.signature(form["policy"], Asked))
-
-
-def _settings(bucket_name: str) -> tuple[str | None, Mapping[str, bool]]:
-    for _, _, store in list(s3_stores.iter_stores()):
-        if bucket_name in store.buckets:
-            bucket = store.buckets[bucket_name]
-            return bucket.policy, bucket.public_access_block or {}
-    return None, {}
-
-
-def _is_anybody(principal: object) -> bool:
-    return principal == "*" or (isinstance(principal, dict) and "*" in _listed(principal.get("AWS")))
-
-
-def _listed(value: Any) -> list[Any]:
-    if value is None:
-        return []
-    return value if isinstance(value, list) else [value]

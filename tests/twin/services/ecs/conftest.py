@@ -160,6 +160,12 @@ def estate(twin: Twin, tmp_path_factory: pytest.TempPathFactory) -> Ground:
         name: iam.create_role(RoleName=f"test-{name}", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
         for name in ("execution", "task")
     }
+    iam.attach_role_policy(
+        RoleName="test-execution", PolicyArn="arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy"
+    )
+    reads = {"Effect": "Allow", "Action": ["secretsmanager:GetSecretValue", "ssm:GetParameters"], "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [reads]})
+    iam.put_role_policy(RoleName="test-execution", PolicyName="secrets", PolicyDocument=document)
     twin.client("logs").create_log_group(logGroupName=GROUP)
     uri = twin.client("ecr").create_repository(repositoryName="test")["repository"]["repositoryUri"]
     cluster = twin.client("ecs").create_cluster(clusterName="test")["cluster"]["clusterName"]
