@@ -55,6 +55,12 @@ def pss(pid: int) -> float:
     return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
 
 
+def cpu_seconds(pid: int) -> float:
+    """The processor time that it has used, its own and the kernel's for it; of one that has ended none."""
+    fields = _stat(pid)
+    return sum(int(field) for field in fields[11:13]) / os.sysconf("SC_CLK_TCK") if fields else 0
+
+
 def listening(pids: list[int]) -> list[str]:
     """Every address and port, IPv4 and IPv6, TCP, on which one of the processes listens."""
     inodes = {inode for pid in pids for inode in _sockets(pid)}

@@ -10,14 +10,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import boto3
+
 from tests.bench.client import Line, a_couples_cookie
 from tests.ground import Ground
-from tests.processes import family, program, pss
+from tests.processes import cpu_seconds, family, program, pss
 from tests.traffic import Traffic
 
 ROUNDS = 1500
 WARM_UP = 200
 REPLACED_WITHIN = 60
+API_ROUNDS, API_WARM_UP = 100, 10
+IDLE_SECONDS = 30
 
 
 @dataclass(frozen=True)
@@ -96,6 +100,47 @@ def through_the_balancer(ground: Ground) -> list[Figure]:
     return figures
 
 
+def api(ground: Ground) -> list[Figure]:
+    """Each slice's describe calls, in turn, over one connection each."""
+    calls: dict[str, tuple[str, str]] = {
+        "ECS DescribeClusters": ("ecs", "describe_clusters"),
+        "ECS DescribeServices": ("ecs", "describe_services"),
+        "ECR DescribeRepositories": ("ecr", "describe_repositories"),
+        "ELB DescribeLoadBalancers": ("elbv2", "describe_load_balancers"),
+        "ELB DescribeTargetHealth": ("elbv2", "describe_target_health"),
+        "RDS DescribeDBInstances": ("rds", "describe_db_instances"),
+        "ElastiCache DescribeReplicationGroups": ("elasticache", "describe_replication_groups"),
+    }
+    seen = ground.status()
+    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+    place = {"endpoint_url": seen["endpoints"]["aws"], "region_name": seen["region"]}
+    service = seen["services"][0]
+    arguments: dict[str, dict[str, object]] = {
+        "describe_services": {"cluster": service["cluster"], "services": [service["name"]]}
+    }
+    clients = {name: boto3.client(name, **place, **keys) for name, _ in calls.values()}  # type: ignore[call-overload]
+    group = clients["elbv2"].describe_target_groups()["TargetGroups"][0]["TargetGroupArn"]
+    arguments["describe_target_health"] = {"TargetGroupArn": group}
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    for number in range(API_WARM_UP + API_ROUNDS):
+        for name, (service_name, operation) in calls.items():
+            began = time.perf_counter()
+            getattr(clients[service_name], operation)(**arguments.get(operation, {}))
+            if number >= API_WARM_UP:
+                times[name].append((time.perf_counter() - began) * 1000)
+    medians = {name: round(statistics.median(took), 1) for name, took in times.items()}
+    return [Figure("median of the slowest describe call", max(medians.values()), "ms", 30, None, medians)]
+
+
+def idle(ground: Ground) -> list[Figure]:
+    """The processor time of all the twin's processes while nobody asks anything."""
+    pids = family(ground.keeper())
+    before, began = sum(cpu_seconds(pid) for pid in pids), time.monotonic()
+    time.sleep(IDLE_SECONDS)
+    spent = sum(cpu_seconds(pid) for pid in pids) - before
+    return [Figure("processor time of the idle twin", 100 * spent / (time.monotonic() - began), "% of a core", 5)]
+
+
 def killed_task(ground: Ground) -> list[Figure]:
     """A task is killed; until another one is healthy in its place."""
     before = ground.status()["services"][0]
@@ -118,6 +163,8 @@ MEASURES: tuple[Callable[[Ground], list[Figure]], ...] = (
     fresh_clone,
     unchanged,
     memory,
+    idle,
+    api,
     through_the_balancer,
     killed_task,
     one_line,
