@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from localstack.aws.api.cloudformation import ChangeAction, ResourceStatus, StackStatus
-from localstack.services.cloudformation.engine.v2.change_set_model import is_nothing
+from localstack.services.cloudformation.engine.v2.change_set_model import NodeResources, is_nothing
 from localstack.services.cloudformation.engine.v2.change_set_model_executor import (
     ChangeSetModelExecutor,
     ChangeSetModelExecutorResult,
@@ -27,6 +27,12 @@ type Json = dict[str, Any]
 
 _NO_SNAPSHOT = "The twin takes no snapshots yet, as {policy} Snapshot asks: set it to Retain or Delete"
 _DID = {ChangeAction.Add: Did.CREATED, ChangeAction.Modify: Did.UPDATED}
+
+
+def _turn(type_name: str) -> int:
+    if type_name in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"):
+        return 0
+    return 2 if type_name == "AWS::ECS::Service" else 1
 
 
 class DeletionError(Exception):
@@ -56,6 +62,15 @@ class Executor(ChangeSetModelExecutor):
         self._roll_back(failure)
         resources = self._standing() if self._creates else self._former | self._standing()
         return ChangeSetModelExecutorResult(resources=resources, outputs=[], failure_message=failure)
+
+    def visit_node_resources(self, node_resources: NodeResources) -> None:
+        """Make what a service's tasks need before the service, though nothing says that it depends on it.
+
+        AWS makes side by side what does not depend on one another: there the tasks are tried again until their roles
+        have their policies. Here one thing is made after the other.
+        """
+        node_resources.resources.sort(key=lambda resource: _turn(resource.type_.value))
+        super().visit_node_resources(node_resources)
 
     def _construct(self) -> str | None:
         """Make and change everything; the reason when that has failed."""
