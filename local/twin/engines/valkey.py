@@ -4,6 +4,7 @@ Its wheel has no TLS: an endpoint in front of it ends TLS, and only that endpoin
 """
 
 import hashlib
+import shutil
 import subprocess
 import time
 from collections.abc import Iterable, Mapping
@@ -22,6 +23,8 @@ from twin.core.processes import Process, spawn
 
 START_SECONDS = 15
 STOP_SECONDS = 10
+DUMP_SECONDS = 120
+_BASE = "appendonly.aof.1.base.rdb"
 # The user by which the twin itself and the replicas come in, where clients are not allowed everything.
 OWN_USER = "twin"
 
@@ -102,6 +105,40 @@ def settings(node: Node, names: Iterable[str]) -> dict[str, str]:
     """The settings in force, as the server says them; raise redis.RedisError when it does not answer."""
     with client(node) as connection:
         return dict(connection.config_get(*names))
+
+
+def dump(node: Node) -> Path:
+    """Let the running server write an RDB file of all it holds, and return it; the next dump replaces it.
+
+    Raises redis.RedisError when the server does not answer, ProcessError when it does not come to an end.
+    """
+    with client(node) as connection:
+        begun = _await_saved(node, connection)
+        connection.execute_command("BGSAVE", "SCHEDULE")
+        _await_saved(node, connection, begun)
+        if connection.info("persistence")["rdb_last_bgsave_status"] != "ok":
+            raise ProcessError(f"valkey {node.name} could not write its data: {_last_line(node.log)}")
+    return node.data / "dump.rdb"
+
+
+def _await_saved(node: Node, connection: redis.Redis, begun: int = -1) -> int:
+    """Wait until more dumps than `begun` have begun and none is at work; how many have begun since the start."""
+    deadline = time.monotonic() + DUMP_SECONDS
+    while (told := connection.info("persistence"))["rdb_bgsave_in_progress"] or told["rdb_saves"] <= begun:
+        if time.monotonic() > deadline:
+            raise ProcessError(f"valkey {node.name} did not write its data within {DUMP_SECONDS} s")
+        time.sleep(0.05)
+    return int(told["rdb_saves"])
+
+
+def lay(data: Path, dumped: Path) -> None:
+    """Let the server that will be started in `data` begin with what the RDB file holds, and with nothing else."""
+    shutil.rmtree(data, ignore_errors=True)
+    log = data / "appendonlydir"
+    log.mkdir(mode=0o700, parents=True)
+    shutil.copyfile(dumped, log / _BASE)
+    # A server that keeps a log reads no other file: what was dumped becomes the log's beginning.
+    (log / "appendonly.aof.manifest").write_text(f"file {_BASE} seq 1 type b\n")
 
 
 def stop(process: Process) -> None:

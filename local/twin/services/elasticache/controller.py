@@ -12,10 +12,11 @@ from twin.core.status import register
 from twin.core.timeline import emit
 from twin.engines import valkey
 from twin.services.elasticache import decide, models
+from twin.services.elasticache.backups import Backups
 from twin.services.elasticache.decide import Action, Adjust, End, FailOver, Forget, GroupSeen, NodeSeen, Start
 from twin.services.elasticache.endpoints import Endpoints
-from twin.services.elasticache.models import Node, ParameterGroup, ReplicationGroup, Role, Status
-from twin.services.elasticache.nodes import Running, directory, plan, primary_of, write_primary
+from twin.services.elasticache.models import Node, ParameterGroup, ReplicationGroup, Role, SnapshotStatus, Status
+from twin.services.elasticache.nodes import Running, directory, plan, primary_of, seed_of, write_primary
 
 INTERVAL = 0.5
 ASKING_THREADS = 8
@@ -33,6 +34,7 @@ class Controller:
         self._running: dict[str, Running] = {}
         self._routed: dict[str, bool] = {}
         self._told: dict[str, Status] = {}
+        self.backups = Backups(self._slot, self.running, tell)
 
     def stop(self) -> None:
         """Stop the loop; let the replicas end, then the primaries, each kind side by side."""
@@ -73,6 +75,9 @@ class Controller:
             routed=self._routed.get(group.id, False),
             automatic_failover=group.automatic_failover,
             test_failover=group.test_failover,
+            saving=any(
+                one.group_id == group.id and one.status is SnapshotStatus.CREATING for one in models.snapshots()
+            ),
         )
 
     def running(self, node_id: str) -> Running | None:
@@ -87,9 +92,10 @@ class Controller:
     def _tend(self, group: ReplicationGroup, values: ParameterGroup | None) -> Iterable[str]:
         """Do for one group what it needs next."""
         seen = self.look(group, values)
-        if not group.deleting:
+        if seen.saving or not group.deleting:
             self._routed[group.id] = self._endpoints.bring(group, decide.routes(seen))
         yield from self._tell(group, decide.status(self.look(group, values)))
+        yield from self.backups.tend(group, seen)
         nodes = {group.node_id(node): node for node in group.nodes}
         for action in decide.decide(seen):
             sentence = self._act(action, group, nodes, values)
@@ -122,7 +128,7 @@ class Controller:
     def _start(self, running: Running, wanted: valkey.Node, group: ReplicationGroup, why: str) -> None:
         if why:
             tell(group, "Recovering cache nodes 0001", running.node_id, f": {why}")
-        running.start(wanted)
+        running.start(wanted, seed_of(group) if wanted.follows is None else None)
         done = "Finished recovery for cache nodes 0001" if why else "Cache node 0001 started"
         tell(group, done, running.node_id)
 
@@ -144,6 +150,7 @@ class Controller:
 
     def _forget(self, group: ReplicationGroup) -> None:
         self._endpoints.remove(group.id)
+        self.backups.forget_all(group)
         shutil.rmtree(directory(group.id), ignore_errors=True)
         self._running = {name: one for name, one in self._running.items() if one.group_id != group.id}
         self._routed.pop(group.id, None)
@@ -206,6 +213,7 @@ _controller: list[Controller] = []
 def start() -> None:
     """Start the controller."""
     _controller[:] = [Controller()]
+    _controller[0].backups.adopt()
     register("caches", _caches)
     _controller[0].loop.start()
 

@@ -35,6 +35,26 @@ def cluster_not_found(cluster_id: str) -> CommonServiceException:
     return fault("CacheClusterNotFound", f"CacheCluster not found: {cluster_id}", NOT_FOUND)
 
 
+def cluster_state(cluster_id: str) -> CommonServiceException:
+    """The node cannot be used in the state in which it is."""
+    return fault("InvalidCacheClusterState", f"Cache cluster {cluster_id} is not in available state.")
+
+
+def snapshot_not_found(name: str) -> CommonServiceException:
+    """There is no such snapshot."""
+    return fault("SnapshotNotFoundFault", f"Snapshot not found: {name}", NOT_FOUND)
+
+
+def snapshot_exists(name: str) -> CommonServiceException:
+    """There is such a snapshot already."""
+    return fault("SnapshotAlreadyExistsFault", f"Snapshot {name} already exists")
+
+
+def snapshot_state(name: str, state: str) -> CommonServiceException:
+    """The snapshot cannot be used in the state in which it is."""
+    return fault("InvalidSnapshotState", f"Snapshot {name} is in {state} state: it must be available.")
+
+
 def subnet_group_not_found(name: str) -> CommonServiceException:
     """There is no such subnet group."""
     return fault("CacheSubnetGroupNotFoundFault", f"Cache Subnet Group {name} does not exist.")

@@ -11,7 +11,18 @@ from twin.core.timeline import emit
 from twin.services.common.api import Json, Provider, RequestContext, only, operation, tags_from
 from twin.services.common.paging import page
 from twin.services.common.subnets import Subnet
-from twin.services.elasticache import controller, decide, endpoints, errors, parameters, registry, requests, views
+from twin.services.elasticache import (
+    controller,
+    decide,
+    endpoints,
+    errors,
+    parameters,
+    registry,
+    requests,
+    snapshots,
+    views,
+    windows,
+)
 from twin.services.elasticache.models import (
     LOCK,
     ElastiCacheStore,
@@ -32,6 +43,7 @@ class ReplicationGroups(Provider):
         """Record the group; its nodes start beside."""
         kept = registry.store(context)
         group_id = registry.checked_id(request["ReplicationGroupId"])
+        request = requests.restored(kept, request.get("SnapshotName")) | request
         count = requests.check_create(request)
         subnets = registry.subnet_group(kept, request.get("CacheSubnetGroupName") or "default")
         places = requests.spread(subnets, request.get("PreferredCacheClusterAZs") or [], count)
@@ -66,7 +78,8 @@ class ReplicationGroups(Provider):
                 security_groups=security_groups,
                 automatic_failover=bool(request.get("AutomaticFailoverEnabled")),
                 multi_az=bool(request.get("MultiAZEnabled")),
-                recorded=requests.recorded(request),
+                recorded={"SnapshotWindow": windows.DEFAULT} | requests.recorded(request),
+                seed=(request.get("SnapshotName") or "").lower(),
                 tags=tags_from(request),
             )
         asked = request.get("EngineVersion") or parameters.version()
@@ -196,8 +209,13 @@ class ReplicationGroups(Provider):
 
     @operation("DeleteReplicationGroup")
     def delete_replication_group(self, context: RequestContext, request: Json) -> Json:
-        """End the nodes and remove their data; also of a group that never became available."""
-        only("elasticache", "DeleteReplicationGroup", request, ("ReplicationGroupId", "RetainPrimaryCluster"))
+        """End the nodes and remove their data, after the final snapshot where one is asked for; without one also of a
+        group that never became available.
+
+        https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/API_DeleteReplicationGroup.html
+        """
+        known = ("ReplicationGroupId", "RetainPrimaryCluster", "FinalSnapshotIdentifier")
+        only("elasticache", "DeleteReplicationGroup", request, known)
         if request.get("RetainPrimaryCluster"):
             raise errors.not_done("RetainPrimaryCluster")
         kept = registry.store(context)
@@ -205,7 +223,11 @@ class ReplicationGroups(Provider):
             group = registry.group(kept, request["ReplicationGroupId"])
             if group.deleting:
                 raise errors.group_state()
-            group = kept.groups[group.id] = replace(group, deleting=True)
+            final = request.get("FinalSnapshotIdentifier")
+            if final:
+                _available(kept, group.id)
+                final = snapshots.ask(context, group, final).name
+            group = kept.groups[group.id] = replace(group, deleting=True, final=final or "")
         controller.wake()
         return _answer(kept, group)
 
@@ -232,6 +254,7 @@ def _plain_changes(request: Json) -> dict[str, Any]:
         "node_type": "CacheNodeType",
         "automatic_failover": "AutomaticFailoverEnabled",
         "multi_az": "MultiAZEnabled",
+        "snapshotting": "SnapshottingClusterId",
     }
     return {field: request[name] for field, name in fields.items() if request.get(name) is not None}
 

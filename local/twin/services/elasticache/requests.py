@@ -11,11 +11,12 @@ from botocore.exceptions import ClientError
 
 from twin.services.common.api import Json, RequestContext, client, only
 from twin.services.common.subnets import Subnet
-from twin.services.elasticache import errors, parameters, registry
+from twin.services.elasticache import errors, parameters, registry, windows
 from twin.services.elasticache.models import (
     HIGHEST_PORT,
     ElastiCacheStore,
     ReplicationGroup,
+    SnapshotStatus,
     Strategy,
     SubnetGroup,
 )
@@ -24,18 +25,18 @@ MOST_NODES = 6
 MOST_TOKENS = 2
 # Letters, digits and these special characters, 16 to 128 of them.
 _TOKEN = re.compile(r"[A-Za-z0-9!&#$^<>-]{16,128}")
-# Kept and shown; one machine has no counterpart for them.
+# Kept and shown; but for the snapshots one machine has no counterpart for them.
 RECORDED = ("SnapshotRetentionLimit", "SnapshotWindow", "PreferredMaintenanceWindow", "AutoMinorVersionUpgrade",
             "NotificationTopicArn", "EngineVersion", "AtRestEncryptionEnabled", "KmsKeyId")  # fmt: skip
 _CREATE = (*RECORDED, "ReplicationGroupId", "ReplicationGroupDescription", "AutomaticFailoverEnabled", "MultiAZEnabled",
            "NumCacheClusters", "PreferredCacheClusterAZs", "NumNodeGroups", "ReplicasPerNodeGroup", "CacheNodeType",
            "Engine", "EngineVersion", "CacheParameterGroupName", "CacheSubnetGroupName", "SecurityGroupIds", "Tags",
            "Port", "AuthToken", "TransitEncryptionEnabled", "TransitEncryptionMode", "DataTieringEnabled",
-           "NetworkType", "IpDiscovery", "ClusterMode")  # fmt: skip
+           "NetworkType", "IpDiscovery", "ClusterMode", "SnapshotName")  # fmt: skip
 _MODIFY = (*RECORDED[:6], "ReplicationGroupId", "ReplicationGroupDescription", "AutomaticFailoverEnabled",
-           "MultiAZEnabled", "SecurityGroupIds", "CacheParameterGroupName", "ApplyImmediately", "Engine",
-           "EngineVersion", "CacheNodeType", "AuthToken", "AuthTokenUpdateStrategy", "TransitEncryptionEnabled",
-           "TransitEncryptionMode", "IpDiscovery", "ClusterMode")  # fmt: skip
+           "MultiAZEnabled", "SecurityGroupIds", "SnapshottingClusterId", "CacheParameterGroupName", "ApplyImmediately",
+           "Engine", "EngineVersion", "CacheNodeType", "AuthToken", "AuthTokenUpdateStrategy",
+           "TransitEncryptionEnabled", "TransitEncryptionMode", "IpDiscovery", "ClusterMode")  # fmt: skip
 # Of these the twin does one value.
 _ONE_VALUE = {
     "NumNodeGroups": 1,
@@ -60,6 +61,7 @@ def check_create(request: Json) -> int:
         multi_az=bool(request.get("MultiAZEnabled")),
     )
     check_tls(request)
+    check_backups(request)
     if not 1 <= int(request.get("Port") or 1) <= HIGHEST_PORT:
         raise errors.value(f"Invalid port {request['Port']}: it must be between 1 and {HIGHEST_PORT}.")
     return count
@@ -69,6 +71,10 @@ def check_modify(request: Json, group: ReplicationGroup) -> None:
     """Refuse what ModifyReplicationGroup cannot do."""
     only("elasticache", "ModifyReplicationGroup", request, _MODIFY)
     _one_value(request)
+    check_backups(request)
+    source = request.get("SnapshottingClusterId")
+    if source and source.lower() not in {group.node_id(node) for node in group.nodes}:
+        raise errors.cluster_not_found(source)
     if request.get("Engine") or request.get("EngineVersion"):
         parameters.check_engine(request.get("Engine") or parameters.ENGINE, request.get("EngineVersion"))
     if request.get("TransitEncryptionEnabled", group.tls) is not group.tls:
@@ -100,6 +106,28 @@ def check_spread(subnets: Sequence[Subnet]) -> None:
     """Multi-AZ needs nodes in more than one zone."""
     if len({subnet.zone for subnet in subnets}) < 2:  # noqa: PLR2004 - the first number that is more than one
         raise errors.combination("Multi-AZ requires cache clusters in at least two Availability Zones.")
+
+
+def check_backups(request: Json) -> None:
+    """Automatic snapshots are kept for 0 to 35 days, and taken in a window of an hour at least."""
+    limit, window = request.get("SnapshotRetentionLimit"), request.get("SnapshotWindow")
+    if limit is not None and not 0 <= int(limit) <= windows.LONGEST_KEPT:
+        raise errors.value(f"SnapshotRetentionLimit must be between 0 and {windows.LONGEST_KEPT}.")
+    if window is not None and (text := windows.wrong(window)):
+        raise errors.value(text)
+
+
+def restored(kept: ElastiCacheStore, name: str | None) -> Json:
+    """What a request that names a snapshot need not say: the engine and the node type are those of the snapshot."""
+    if not name:
+        return {}
+    snapshot = kept.snapshots.get(name.lower())
+    if snapshot is None:
+        # CreateReplicationGroup has no SnapshotNotFoundFault among its errors.
+        raise errors.value(f"Snapshot not found: {name}")
+    if snapshot.status is not SnapshotStatus.AVAILABLE:
+        raise errors.value(f"Snapshot {name} is in {snapshot.status} state: it must be available.")
+    return {"Engine": snapshot.facts["Engine"], "CacheNodeType": snapshot.facts["CacheNodeType"]}
 
 
 def check_tls(request: Json) -> None:

@@ -37,6 +37,7 @@ def replication_group(group: ReplicationGroup, values: ParameterGroup | None) ->
         "MultiAZ": "enabled" if group.multi_az and _survives_a_zone(group, seen) else "disabled",
         "SnapshotRetentionLimit": group.recorded.get("SnapshotRetentionLimit", 0),
         "SnapshotWindow": group.recorded.get("SnapshotWindow"),
+        "SnapshottingClusterId": group.snapshotting or None,
         "ClusterEnabled": False,
         "ClusterMode": "disabled",
         "CacheNodeType": group.node_type,
