@@ -116,7 +116,7 @@ def dump(node: Node) -> Path:
         begun = _await_saved(node, connection)
         connection.execute_command("BGSAVE", "SCHEDULE")
         _await_saved(node, connection, begun)
-        if connection.info("persistence")["rdb_last_bgsave_status"] != "ok":
+        if _persistence(connection)["rdb_last_bgsave_status"] != "ok":
             raise ProcessError(f"valkey {node.name} could not write its data: {_last_line(node.log)}")
     return node.data / "dump.rdb"
 
@@ -124,11 +124,17 @@ def dump(node: Node) -> Path:
 def _await_saved(node: Node, connection: redis.Redis, begun: int = -1) -> int:
     """Wait until more dumps than `begun` have begun and none is at work; how many have begun since the start."""
     deadline = time.monotonic() + DUMP_SECONDS
-    while (told := connection.info("persistence"))["rdb_bgsave_in_progress"] or told["rdb_saves"] <= begun:
+    while (told := _persistence(connection))["rdb_bgsave_in_progress"] or int(told["rdb_saves"]) <= begun:
         if time.monotonic() > deadline:
             raise ProcessError(f"valkey {node.name} did not write its data within {DUMP_SECONDS} s")
         time.sleep(0.05)
     return int(told["rdb_saves"])
+
+
+def _persistence(connection: redis.Redis) -> dict[str, str | int]:
+    told = connection.info("persistence")
+    assert isinstance(told, dict)
+    return told
 
 
 def lay(data: Path, dumped: Path) -> None:

@@ -41,7 +41,7 @@ def arn(context: RequestContext, kind: str, name: str) -> str:
 
 def checked_id(text: str, parameter: str = "ReplicationGroupId") -> str:
     """A replication group's id, or a snapshot's name, as it is stored: small letters."""
-    if not _ID.fullmatch(text.lower()):
+    if not (_ID if parameter == "ReplicationGroupId" else _NAME).fullmatch(text.lower()):
         raise errors.value(
             f"The parameter {parameter} is not a valid identifier. Identifiers must begin with a letter; must "
             "contain only ASCII letters, digits, and hyphens; and must not end with a hyphen or contain two "
