@@ -17,7 +17,7 @@ QUEUE = {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "q"}}
 TOPIC = {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "t"}}
 CACHE = {
     "Type": "AWS::ElastiCache::ReplicationGroup",
-    "Properties": {"ReplicationGroupDescription": "of a test", "KmsKeyId": "k", "UserGroupIds": ["people"]},
+    "Properties": {"ReplicationGroupDescription": "of a test", "KmsKeyId": "k", "LogDeliveryConfigurations": []},
 }
 
 
@@ -74,7 +74,7 @@ def test_what_is_refused_is_named(assembly: Path, capsys: pytest.CaptureFixture[
     code, out, _ = told(capsys, str(assembly))
     assert code == 1
     assert "    refused   the twin does not make this type (× 2)" in out
-    assert "    refused   the twin does not do the property UserGroupIds" in out
+    assert "    refused   the twin does not do the property LogDeliveryConfigurations" in out
     assert "    recorded  KmsKeyId" in out
     assert "  refused   E is no resource with a type" in out
     assert out.splitlines()[-1] == "`up` would not take it: 5 things are refused, as told above."

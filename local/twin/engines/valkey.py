@@ -4,6 +4,7 @@ Its wheel has no TLS: an endpoint in front of it ends TLS, and only that endpoin
 """
 
 import hashlib
+import re
 import shutil
 import subprocess
 import time
@@ -35,7 +36,8 @@ class Node:
 
     follows: address and port of the primary, None for a primary. settings: the server's own, by its names.
     clients: None where clients use `password` too; else the passwords of which they may use any (none: they need
-    none), and `password` is the twin's own. forbidden: commands that such clients may not use.
+    none), and `password` is the twin's own. forbidden: commands that such clients may not use. users: the rules of
+    further users by their names, as `ACL SETUSER` takes them; of one named default in place of those of `clients`.
     """
 
     name: str
@@ -48,6 +50,12 @@ class Node:
     settings: Mapping[str, str] = field(default_factory=dict)
     clients: tuple[str, ...] | None = field(default=None, repr=False)
     forbidden: tuple[str, ...] = ()
+    users: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
+
+    @property
+    def everyone(self) -> dict[str, tuple[str, ...]]:
+        """The rules of all users but the twin's own."""
+        return {"default": _access(self.clients or (), self.forbidden), **self.users}
 
 
 @cache
@@ -94,11 +102,26 @@ def adjust(before: Node, after: Node) -> None:
         for name, value in after.settings.items():
             if before.settings.get(name) != value:
                 connection.config_set(name, value)
-        if after.clients is not None and after.clients != before.clients:
-            connection.execute_command("ACL", "SETUSER", "default", *_access(after.clients, after.forbidden))
+        if after.clients is not None:
+            for name, rules in after.everyone.items():
+                if before.everyone.get(name) != rules:
+                    connection.execute_command("ACL", "SETUSER", name, *rules)
+            for name in set(before.everyone) - set(after.everyone):
+                connection.execute_command("ACL", "DELUSER", name)
         if after.follows != before.follows:
             connection.replicaof(*(after.follows or ("NO", "ONE")))
     write_atomic(_file(after), _configuration(after))
+
+
+def refusal(rules: Iterable[str]) -> str | None:
+    """Why the program does not take the rules for a user, in its words; None when it takes them."""
+    # A server that is to listen nowhere ends by itself, after it has read its users.
+    lines = f'port 0\nsave ""\nuser somebody {" ".join(rules)}\n'
+    told = subprocess.run(
+        [program(), "-"], input=lines, capture_output=True, text=True, check=False, timeout=START_SECONDS
+    )
+    found = re.search(r"rror loading ACL rule .*?: (.*)|Error in user declaration.*?: (.*)", told.stdout)
+    return (found[1] or found[2]) if found else None
 
 
 def settings(node: Node, names: Iterable[str]) -> dict[str, str]:
@@ -206,16 +229,16 @@ def _configuration(node: Node) -> str:
         lines += [
             f'masteruser "{OWN_USER}"',
             f"masterauth {_quoted('masterauth', node.password)}",
-            f"user default {' '.join(_access(node.clients, node.forbidden))}",
+            *(f"user {name} {' '.join(rules)}" for name, rules in node.everyone.items()),
             f"user {OWN_USER} {' '.join(_access((node.password,), ()))}",
         ]
     return "".join(f"{line}\n" for line in lines)
 
 
-def _access(passwords: tuple[str, ...], forbidden: tuple[str, ...]) -> list[str]:
+def _access(passwords: tuple[str, ...], forbidden: tuple[str, ...]) -> tuple[str, ...]:
     """The rules of a user, as `ACL SETUSER` takes them: nothing of what the user had before stays."""
     known = [f"#{hashlib.sha256(one.encode()).hexdigest()}" for one in passwords]
-    return ["reset", "on", "~*", "&*", "+@all", *(f"-{name}" for name in forbidden), *(known or ["nopass"])]
+    return ("reset", "on", "~*", "&*", "+@all", *(f"-{name}" for name in forbidden), *(known or ["nopass"]))
 
 
 def _file(node: Node) -> Path:

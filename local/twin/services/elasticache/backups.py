@@ -100,7 +100,7 @@ class Backups:
         if not models.keep_snapshot(done):
             shelf.remove(done.name)
             return
-        self._tell(group, _words("succeeded", done), "" if not done.of_node else done.node_id)
+        self._tell(group, _words("succeeded", done), done.node_id)
         if group.final == done.name:
             models.change(group.id, final="")
 
@@ -111,7 +111,7 @@ class Backups:
             return
         models.keep_snapshot(replace(snapshot, status=SnapshotStatus.FAILED))
         emit("elasticache", group.id, f"snapshot {snapshot.name} has failed: {why}")
-        self._tell(group, _words("failed", snapshot), "" if not snapshot.of_node else snapshot.node_id)
+        self._tell(group, _words("failed", snapshot), snapshot.node_id)
         if group.final == snapshot.name:
             models.change(group.id, final="", deleting=False)
 

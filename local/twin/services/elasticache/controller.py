@@ -11,7 +11,7 @@ from twin.core.loop import Loop, Slot, tend_each
 from twin.core.status import register
 from twin.core.timeline import emit
 from twin.engines import valkey
-from twin.services.elasticache import decide, models
+from twin.services.elasticache import decide, models, parameters
 from twin.services.elasticache.backups import Backups
 from twin.services.elasticache.decide import Action, Adjust, End, FailOver, Forget, GroupSeen, NodeSeen, Start
 from twin.services.elasticache.endpoints import Endpoints
@@ -108,11 +108,11 @@ class Controller:
         match action:
             case Start(node, why):
                 wanted = plan(group, nodes[node], values)
-                self._slot.run(node, partial(self._start, self._running[node], wanted, group, why))
+                self._slot.run(node, partial(self._start, nodes[node], wanted, group, why))
                 return f"{node} starts" + (f": {why}" if why else "")
             case Adjust(node):
                 wanted = plan(group, nodes[node], values)
-                self._slot.run(node, partial(self._running[node].adjust, wanted))
+                self._slot.run(node, partial(self._adjust, self._running[node], wanted, group))
                 return f"{node} gets other parameters, tokens or another primary"
             case FailOver(primary, heir):
                 act = partial(self._fail_over, group, nodes[primary], nodes[heir], values)
@@ -125,12 +125,33 @@ class Controller:
                 self._forget(group)
                 return f"{group.id} is gone"
 
-    def _start(self, running: Running, wanted: valkey.Node, group: ReplicationGroup, why: str) -> None:
+    def _start(self, node: Node, wanted: valkey.Node, group: ReplicationGroup, why: str) -> None:
+        """Start the node's server, and tell of it in AWS's words.
+
+        https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/API_DescribeEvents.html
+        """
+        node_id, fresh = group.node_id(node), not wanted.data.exists()
         if why:
-            tell(group, "Recovering cache nodes 0001", running.node_id, f": {why}")
-        running.start(wanted, seed_of(group) if wanted.follows is None else None)
-        done = "Finished recovery for cache nodes 0001" if why else "Cache node 0001 started"
-        tell(group, done, running.node_id)
+            tell(group, "Recovering cache nodes 0001", node_id, f": {why}")
+        self._running[node_id].start(wanted, seed_of(group) if wanted.follows is None else None)
+        if why:
+            tell(group, "Finished recovery for cache nodes 0001", node_id)
+        elif fresh:
+            tell(group, "Cache cluster created", node_id)
+            tell(group, f"Added cache node 0001 in availability zone {node.subnet.zone}", node_id)
+        else:
+            tell(group, "Cache node 0001 restarted", node_id)
+
+    def _adjust(self, running: Running, wanted: valkey.Node, group: ReplicationGroup) -> None:
+        """Give the running server what it lacks, and tell of each parameter in AWS's words.
+
+        https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/ElastiCacheSNS.html
+        """
+        before = dict(running.told.settings) if running.told is not None else {}
+        running.adjust(wanted)
+        for name, value in wanted.settings.items():
+            if name in parameters.PARAMETERS and before.get(name) != value:
+                tell(group, f"Updated parameter {name} to {value}", running.node_id)
 
     def _fail_over(self, group: ReplicationGroup, old: Node, new: Node, values: ParameterGroup | None) -> None:
         """Fence the old primary, write down and want the new one, let it be it; what else follows is seen next."""
@@ -146,7 +167,7 @@ class Controller:
 
     def _end(self, running: Running, group: ReplicationGroup) -> None:
         running.remove()
-        tell(group, "Removed cache node 0001", running.node_id)
+        tell(group, "Cache cluster deleted", running.node_id)
 
     def _forget(self, group: ReplicationGroup) -> None:
         self._endpoints.remove(group.id)

@@ -112,6 +112,7 @@ class ReplicationGroup:
     secret: by which the twin itself and the replicas come in. created: whether it has been available once.
     seed: the snapshot with whose data it begins; final: the one that is to be taken before it goes.
     snapshotting: the node of which the daily snapshots are taken, empty where that is the twin's choice.
+    user_group: whose users may come in, in place of those who have a token; empty where tokens count.
     """
 
     id: str
@@ -141,6 +142,7 @@ class ReplicationGroup:
     seed: str = ""
     final: str = ""
     snapshotting: str = ""
+    user_group: str = ""
 
     def node_id(self, node: Node) -> str:
         """The node's CacheClusterId."""
@@ -157,6 +159,28 @@ class ReplicationGroup:
     def primary_node(self) -> Node:
         """The node that is written to."""
         return next(node for node in self.nodes if node.number == self.primary)
+
+
+@dataclass(frozen=True)
+class User:
+    """Somebody who may come in. access: what he may do; hashes: of his passwords, by SHA-256."""
+
+    id: str
+    arn: str
+    name: str
+    access: str
+    hashes: tuple[str, ...] = field(repr=False)
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class UserGroup:
+    """Users, by their ids, who may come into the same caches."""
+
+    id: str
+    arn: str
+    users: tuple[str, ...]
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -203,6 +227,8 @@ class ElastiCacheStore(BaseStore):
     subnet_groups: dict[str, SubnetGroup] = _local()
     parameter_groups: dict[str, ParameterGroup] = _local()
     snapshots: dict[str, Snapshot] = _local()
+    users: dict[str, User] = _local()
+    user_groups: dict[str, UserGroup] = _local()
     events: list[Event] = LocalAttribute(default=list)
 
 
@@ -263,6 +289,14 @@ def store_of(arn: str) -> ElastiCacheStore:
     region, account = arn.split(":")[3:5]
     found: ElastiCacheStore = stores[account][region]
     return found
+
+
+def users_of(group: ReplicationGroup) -> list[User] | None:
+    """Those who may come into the group; None where tokens count."""
+    with LOCK:
+        kept = store_of(group.arn)
+        team = kept.user_groups.get(group.user_group)
+        return [kept.users[one] for one in team.users if one in kept.users] if team else None
 
 
 def keep_snapshot(snapshot: Snapshot, *, new: bool = False) -> bool:

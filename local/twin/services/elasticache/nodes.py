@@ -4,7 +4,7 @@ import contextlib
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,9 +16,9 @@ from twin.core.errors import ProcessError
 from twin.core.processes import Process, kill_data_directory
 from twin.core.world import world
 from twin.engines import valkey
-from twin.services.elasticache import parameters, shelf
+from twin.services.elasticache import models, parameters, shelf
 from twin.services.elasticache.decide import NodeSeen
-from twin.services.elasticache.models import Node, ParameterGroup, ReplicationGroup, Role
+from twin.services.elasticache.models import Node, ParameterGroup, ReplicationGroup, Role, User
 
 RETRY_SECONDS = 2.0
 # Commands that ElastiCache keeps for itself:
@@ -89,7 +89,21 @@ def plan(group: ReplicationGroup, node: Node, values: ParameterGroup | None) -> 
         settings=parameters.server_settings(values.values if values else {}, group.node_type),
         clients=group.tokens,
         forbidden=FORBIDDEN,
+        users=rules(models.users_of(group)),
     )
+
+
+def rules(users: Sequence[User] | None) -> dict[str, tuple[str, ...]]:
+    """The rules of the users of a group, those of nobody where tokens count.
+
+    Whoever is named default comes in without a name; where nobody is, nobody does.
+    https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/Clusters.RBAC.html
+    """
+    if users is None:
+        return {}
+    barred = [f"-{name}" for name in FORBIDDEN]
+    told = {one.name: ("reset", *one.access.split(), *barred, *(f"#{hash_}" for hash_ in one.hashes)) for one in users}
+    return {"default": ("reset", "off"), **told}
 
 
 class Running:

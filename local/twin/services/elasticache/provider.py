@@ -8,9 +8,10 @@ from twin.services.elasticache.parameter_groups import ParameterGroups
 from twin.services.elasticache.records import Records
 from twin.services.elasticache.snapshots import Snapshots
 from twin.services.elasticache.subnet_groups import SubnetGroups
+from twin.services.elasticache.users import Users
 
 
-class ElastiCache(ReplicationGroups, Snapshots, SubnetGroups, ParameterGroups, Records):
+class ElastiCache(ReplicationGroups, Snapshots, SubnetGroups, ParameterGroups, Users, Records):
     """Replication groups of Valkey with one shard; everything else is refused by name."""
 
     service = "elasticache"

@@ -16,6 +16,8 @@ from twin.services.elasticache.models import (
     ReplicationGroup,
     Snapshot,
     SubnetGroup,
+    User,
+    UserGroup,
     stores,
 )
 
@@ -98,16 +100,34 @@ def snapshot(kept: ElastiCacheStore, name: str) -> Snapshot:
     return found
 
 
+def user(kept: ElastiCacheStore, user_id: str) -> User:
+    """The user with this id."""
+    found = kept.users.get(user_id.lower())
+    if found is None:
+        raise errors.user_not_found(user_id)
+    return found
+
+
+def user_group(kept: ElastiCacheStore, group_id: str) -> UserGroup:
+    """The user group with this id."""
+    found = kept.user_groups.get(group_id.lower())
+    if found is None:
+        raise errors.user_group_not_found(group_id)
+    return found
+
+
 class Tagged:
     """What an ARN names: its tags, and how they are changed."""
 
     def __init__(self, kept: ElastiCacheStore, name: str) -> None:
-        # The four kinds have nothing in common but an ARN and tags.
+        # The kinds have nothing in common but an ARN and tags.
         shelves: tuple[dict[str, Any], ...] = (
             kept.groups,
             kept.subnet_groups,
             kept.parameter_groups,
             kept.snapshots,
+            kept.users,
+            kept.user_groups,
         )
         if not name.startswith("arn:aws:elasticache:") or name.count(":") < ARN_COLONS:
             raise errors.invalid_arn(name)
@@ -121,6 +141,8 @@ class Tagged:
             "subnetgroup": errors.subnet_group_not_found,
             "parametergroup": errors.parameter_group_not_found,
             "snapshot": errors.snapshot_not_found,
+            "user": errors.user_not_found,
+            "usergroup": errors.user_group_not_found,
         }
         raise missing.get(kind, errors.group_not_found)(thing)
 

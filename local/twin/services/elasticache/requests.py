@@ -32,11 +32,12 @@ _CREATE = (*RECORDED, "ReplicationGroupId", "ReplicationGroupDescription", "Auto
            "NumCacheClusters", "PreferredCacheClusterAZs", "NumNodeGroups", "ReplicasPerNodeGroup", "CacheNodeType",
            "Engine", "EngineVersion", "CacheParameterGroupName", "CacheSubnetGroupName", "SecurityGroupIds", "Tags",
            "Port", "AuthToken", "TransitEncryptionEnabled", "TransitEncryptionMode", "DataTieringEnabled",
-           "NetworkType", "IpDiscovery", "ClusterMode", "SnapshotName")  # fmt: skip
+           "NetworkType", "IpDiscovery", "ClusterMode", "SnapshotName", "UserGroupIds")  # fmt: skip
 _MODIFY = (*RECORDED[:6], "ReplicationGroupId", "ReplicationGroupDescription", "AutomaticFailoverEnabled",
            "MultiAZEnabled", "SecurityGroupIds", "SnapshottingClusterId", "CacheParameterGroupName", "ApplyImmediately",
            "Engine", "EngineVersion", "CacheNodeType", "AuthToken", "AuthTokenUpdateStrategy",
-           "TransitEncryptionEnabled", "TransitEncryptionMode", "IpDiscovery", "ClusterMode")  # fmt: skip
+           "TransitEncryptionEnabled", "TransitEncryptionMode", "IpDiscovery", "ClusterMode", "UserGroupIdsToAdd",
+           "UserGroupIdsToRemove", "RemoveUserGroups")  # fmt: skip
 # Of these the twin does one value.
 _ONE_VALUE = {
     "NumNodeGroups": 1,
@@ -141,8 +142,46 @@ def check_tls(request: Json) -> None:
         raise errors.value("Invalid AuthToken provided.")
 
 
-def tokens_after(group: ReplicationGroup, token: str | None, strategy: str | None) -> tuple[str, ...]:
-    """The tokens that clients may use after the request, the newest first."""
+def user_group(kept: ElastiCacheStore, request: Json) -> str:
+    """The user group that a creation asks for, empty for none."""
+    ids = request.get("UserGroupIds") or []
+    if not ids:
+        return ""
+    if not request.get("TransitEncryptionEnabled"):
+        raise errors.combination("User groups are only supported when encryption-in-transit is enabled.")
+    if request.get("AuthToken"):
+        raise errors.combination("A replication group cannot have both an AUTH token and a user group.")
+    return _only_group(kept, ids)
+
+
+def user_group_after(kept: ElastiCacheStore, request: Json, group: ReplicationGroup) -> str:
+    """The user group that counts after a change, empty for none.
+
+    https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/Clusters.RBAC.html
+    """
+    added, taken = request.get("UserGroupIdsToAdd") or [], request.get("UserGroupIdsToRemove") or []
+    for one in taken:
+        if registry.user_group(kept, one).id != group.user_group:
+            raise errors.value(f"User group {one} is not associated with the replication group {group.id}.")
+    left = "" if taken or request.get("RemoveUserGroups") else group.user_group
+    if not added:
+        return left
+    if left or not group.tls:
+        reason = f"it has the user group {left}" if left else "encryption-in-transit is not enabled"
+        raise errors.combination(f"No user group can be added to the replication group {group.id}: {reason}.")
+    if group.tokens and request.get("AuthTokenUpdateStrategy") != Strategy.DELETE:
+        raise errors.combination("An AUTH token gives way to a user group with AuthTokenUpdateStrategy DELETE only.")
+    return _only_group(kept, added)
+
+
+def _only_group(kept: ElastiCacheStore, ids: Sequence[str]) -> str:
+    if len(ids) > 1:
+        raise errors.value("A replication group can have one user group.")
+    return registry.user_group(kept, ids[0]).id
+
+
+def tokens_after(group: ReplicationGroup, user_group: str, token: str | None, strategy: str | None) -> tuple[str, ...]:
+    """The tokens that clients may use after the request, the newest first; none where a user group counts."""
     if token is None and strategy is None:
         return group.tokens
     wanted = strategy or Strategy.ROTATE
@@ -151,10 +190,16 @@ def tokens_after(group: ReplicationGroup, token: str | None, strategy: str | Non
     if not group.tls:
         raise errors.value("The AUTH token modification is only supported when encryption-in-transit is enabled.")
     if wanted == Strategy.DELETE:
-        raise errors.not_done("AuthTokenUpdateStrategy DELETE: it leads to user groups")
+        if token is not None or not user_group:
+            raise errors.combination("AuthTokenUpdateStrategy DELETE is allowed only when moving to a user group.")
+        return ()
+    if user_group:
+        raise errors.combination("A replication group cannot have both an AUTH token and a user group.")
     if not _TOKEN.fullmatch(token or ""):
         raise errors.value("Invalid AuthToken provided.")
     assert token is not None
+    if group.user_group:
+        return (token,)
     if not group.tokens:
         raise errors.not_done("AuthToken for a replication group that was created without one")
     return _rotated(group.tokens, token, Strategy(wanted))

@@ -20,6 +20,7 @@ from twin.services.common.resources import (
     waiting,
 )
 from twin.services.common.typed import typed
+from twin.services.elasticache.user_resources import User, UserGroup
 
 LONGEST_ID = 40
 LONGEST_NAME = 200
@@ -144,7 +145,7 @@ class ReplicationGroup(Resource):
                           "PreferredCacheClusterAZs", "ReplicasPerNodeGroup", "ReplicationGroupDescription",
                           "ReplicationGroupId", "SecurityGroupIds", "SnapshotName", "SnapshotRetentionLimit",
                           "SnapshotWindow", "SnapshottingClusterId", "Tags", "TransitEncryptionEnabled",
-                          "TransitEncryptionMode"})  # fmt: skip
+                          "TransitEncryptionMode", "UserGroupIds"})  # fmt: skip
     RECORDED = frozenset({"AtRestEncryptionEnabled", "AutoMinorVersionUpgrade", "KmsKeyId", "NotificationTopicArn",
                           "PreferredMaintenanceWindow"})  # fmt: skip
 
@@ -220,12 +221,25 @@ class ReplicationGroup(Resource):
         if "AuthToken" in changes:
             # Connected clients and those with the former token go on until the next rotation.
             changes["AuthTokenUpdateStrategy"] = "ROTATE"
+        changes |= _user_groups(model, before)
         settings = [("modify_replication_group", {**changes, "ApplyImmediately": True})] if changes else []
         now, wanted = _nodes(before), _nodes(model)
         count = {"NewReplicaCount": wanted - 1, "ApplyImmediately": True}
         if wanted > now:
             return [("increase_replica_count", count), *settings]
         return [*settings, ("decrease_replica_count", count)] if wanted < now else settings
+
+
+def _user_groups(model: Json, before: Json) -> Json:
+    """The move to other users, or between them and a token."""
+    old, new = before.get("UserGroupIds") or [], model.get("UserGroupIds") or []
+    wanted = {"UserGroupIdsToAdd": sorted(set(new) - set(old)), "UserGroupIdsToRemove": sorted(set(old) - set(new))}
+    changes: Json = {name: ids for name, ids in wanted.items() if ids}
+    if new and before.get("AuthToken") and not model.get("AuthToken"):
+        changes["AuthTokenUpdateStrategy"] = "DELETE"
+    if old and not new and model.get("AuthToken"):
+        changes["AuthTokenUpdateStrategy"] = "SET"
+    return changes
 
 
 def _nodes(model: Json) -> int:
@@ -291,4 +305,4 @@ def _retag(cache: Any, arn: str, before: Json, model: Json) -> None:
     )
 
 
-RESOURCES: list[type[Resource]] = [SubnetGroup, ParameterGroup, ReplicationGroup]
+RESOURCES: list[type[Resource]] = [SubnetGroup, ParameterGroup, ReplicationGroup, User, UserGroup]

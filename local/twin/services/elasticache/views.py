@@ -44,6 +44,7 @@ def replication_group(group: ReplicationGroup, values: ParameterGroup | None) ->
         "ARN": group.arn,
         "ReplicationGroupCreateTime": group.created_at,
         "LogDeliveryConfigurations": [],
+        "UserGroupIds": [group.user_group] if group.user_group else None,
         "DataTiering": "disabled",
         "Engine": parameters.ENGINE,
         **_both(group),

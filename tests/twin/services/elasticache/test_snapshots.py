@@ -45,8 +45,11 @@ def test_a_snapshot_is_an_rdb_file_of_all_there_is_and_a_cache_begins_with_it(
     assert (node["CacheClusterId"], node["CacheSize"]) == (f"{SAVED}-002", "1 MB")
     assert client.list_tags_for_resource(ResourceName=snapshot["ARN"])["TagList"] == [{"Key": "a", "Value": "b"}]
     assert _file(caches, "by-hand").startswith(MAGIC)
-    told = client.describe_events(SourceIdentifier=SAVED, SourceType="replication-group")["Events"][-1]["Message"]
-    assert told == f"Snapshot succeeded for snapshot with ID 'by-hand' of replication group with ID '{SAVED}'"
+    told = client.describe_events(SourceIdentifier=f"{SAVED}-002", SourceType="cache-cluster")["Events"]
+    assert (
+        told[-1]["Message"]
+        == f"Snapshot succeeded for snapshot with ID 'by-hand' of replication group with ID '{SAVED}'"
+    )
 
     _write(caches, group, "second")
     restored = caches.create("restored", SnapshotName="by-hand", CacheNodeType=None, Engine=None)
