@@ -55,6 +55,11 @@ def _parser() -> argparse.ArgumentParser:
     logs = _command(commands, "logs", _logs, "the logs of tasks and engines")
     logs.add_argument("-f", "--follow", action="store_true", help="go on as they grow")
     logs.add_argument("name", nargs="?", default="", help="only files whose name holds this")
+    support = _command(commands, "support", _support, "what of a synthesized CDK app would run for real")
+    support.add_argument("app", nargs="?", type=Path, help="the directory that `cdk synth` wrote")
+    form = support.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="for machines")
+    form.add_argument("--markdown", action="store_true", help="docs/limits.md: all that the twin does and does not do")
     events = _command(commands, "events", _events, "what happened, in order")
     events.add_argument("-f", "--follow", action="store_true", help="go on as they come")
     events.add_argument("--json", action="store_true", help="one JSON object a line")
@@ -114,6 +119,19 @@ def _explain(options: argparse.Namespace, here: World) -> int:
     ways = explain(here, options.source, options.target)
     print(json.dumps(ways, indent=2, ensure_ascii=False) if options.json else "\n\n".join(map(render_way, ways)))
     return 0 if all(way["open"] for way in ways) else 1
+
+
+def _support(options: argparse.Namespace, here: World) -> int:
+    from twin import limits, support  # noqa: PLC0415 - they know every type, and that takes a second to load
+
+    if options.markdown:
+        print(limits.markdown(), end="")
+        return 0
+    if options.app is None:
+        raise CoreError("support needs the directory that `cdk synth` wrote, or --markdown")
+    report = support.look(here, options.app)
+    print(support.as_json(report) if options.json else support.as_text(report))
+    return 1 if report.reasons else 0
 
 
 def _end_quietly() -> None:

@@ -4,6 +4,8 @@ Its wheel has no TLS: an endpoint in front of it ends TLS, and only that endpoin
 """
 
 import hashlib
+import re
+import shutil
 import subprocess
 import time
 from collections.abc import Iterable, Mapping
@@ -22,6 +24,8 @@ from twin.core.processes import Process, spawn
 
 START_SECONDS = 15
 STOP_SECONDS = 10
+DUMP_SECONDS = 120
+_BASE = "appendonly.aof.1.base.rdb"
 # The user by which the twin itself and the replicas come in, where clients are not allowed everything.
 OWN_USER = "twin"
 
@@ -32,7 +36,8 @@ class Node:
 
     follows: address and port of the primary, None for a primary. settings: the server's own, by its names.
     clients: None where clients use `password` too; else the passwords of which they may use any (none: they need
-    none), and `password` is the twin's own. forbidden: commands that such clients may not use.
+    none), and `password` is the twin's own. forbidden: commands that such clients may not use. users: the rules of
+    further users by their names, as `ACL SETUSER` takes them; of one named default in place of those of `clients`.
     """
 
     name: str
@@ -45,6 +50,12 @@ class Node:
     settings: Mapping[str, str] = field(default_factory=dict)
     clients: tuple[str, ...] | None = field(default=None, repr=False)
     forbidden: tuple[str, ...] = ()
+    users: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
+
+    @property
+    def everyone(self) -> dict[str, tuple[str, ...]]:
+        """The rules of all users but the twin's own."""
+        return {"default": _access(self.clients or (), self.forbidden), **self.users}
 
 
 @cache
@@ -91,17 +102,72 @@ def adjust(before: Node, after: Node) -> None:
         for name, value in after.settings.items():
             if before.settings.get(name) != value:
                 connection.config_set(name, value)
-        if after.clients is not None and after.clients != before.clients:
-            connection.execute_command("ACL", "SETUSER", "default", *_access(after.clients, after.forbidden))
+        if after.clients is not None:
+            for name, rules in after.everyone.items():
+                if before.everyone.get(name) != rules:
+                    connection.execute_command("ACL", "SETUSER", name, *rules)
+            for name in set(before.everyone) - set(after.everyone):
+                connection.execute_command("ACL", "DELUSER", name)
         if after.follows != before.follows:
             connection.replicaof(*(after.follows or ("NO", "ONE")))
     write_atomic(_file(after), _configuration(after))
+
+
+def refusal(rules: Iterable[str]) -> str | None:
+    """Why the program does not take the rules for a user, in its words; None when it takes them."""
+    # A server that is to listen nowhere ends by itself, after it has read its users.
+    lines = f'port 0\nsave ""\nuser somebody {" ".join(rules)}\n'
+    told = subprocess.run(
+        [program(), "-"], input=lines, capture_output=True, text=True, check=False, timeout=START_SECONDS
+    )
+    found = re.search(r"rror loading ACL rule .*?: (.*)|Error in user declaration.*?: (.*)", told.stdout)
+    return (found[1] or found[2]) if found else None
 
 
 def settings(node: Node, names: Iterable[str]) -> dict[str, str]:
     """The settings in force, as the server says them; raise redis.RedisError when it does not answer."""
     with client(node) as connection:
         return dict(connection.config_get(*names))
+
+
+def dump(node: Node) -> Path:
+    """Let the running server write an RDB file of all it holds, and return it; the next dump replaces it.
+
+    Raises redis.RedisError when the server does not answer, ProcessError when it does not come to an end.
+    """
+    with client(node) as connection:
+        begun = _await_saved(node, connection)
+        connection.execute_command("BGSAVE", "SCHEDULE")
+        _await_saved(node, connection, begun)
+        if _persistence(connection)["rdb_last_bgsave_status"] != "ok":
+            raise ProcessError(f"valkey {node.name} could not write its data: {_last_line(node.log)}")
+    return node.data / "dump.rdb"
+
+
+def _await_saved(node: Node, connection: redis.Redis, begun: int = -1) -> int:
+    """Wait until more dumps than `begun` have begun and none is at work; how many have begun since the start."""
+    deadline = time.monotonic() + DUMP_SECONDS
+    while (told := _persistence(connection))["rdb_bgsave_in_progress"] or int(told["rdb_saves"]) <= begun:
+        if time.monotonic() > deadline:
+            raise ProcessError(f"valkey {node.name} did not write its data within {DUMP_SECONDS} s")
+        time.sleep(0.05)
+    return int(told["rdb_saves"])
+
+
+def _persistence(connection: redis.Redis) -> dict[str, str | int]:
+    told = connection.info("persistence")
+    assert isinstance(told, dict)
+    return told
+
+
+def lay(data: Path, dumped: Path) -> None:
+    """Let the server that will be started in `data` begin with what the RDB file holds, and with nothing else."""
+    shutil.rmtree(data, ignore_errors=True)
+    log = data / "appendonlydir"
+    log.mkdir(mode=0o700, parents=True)
+    shutil.copyfile(dumped, log / _BASE)
+    # A server that keeps a log reads no other file: what was dumped becomes the log's beginning.
+    (log / "appendonly.aof.manifest").write_text(f"file {_BASE} seq 1 type b\n")
 
 
 def stop(process: Process) -> None:
@@ -163,16 +229,16 @@ def _configuration(node: Node) -> str:
         lines += [
             f'masteruser "{OWN_USER}"',
             f"masterauth {_quoted('masterauth', node.password)}",
-            f"user default {' '.join(_access(node.clients, node.forbidden))}",
+            *(f"user {name} {' '.join(rules)}" for name, rules in node.everyone.items()),
             f"user {OWN_USER} {' '.join(_access((node.password,), ()))}",
         ]
     return "".join(f"{line}\n" for line in lines)
 
 
-def _access(passwords: tuple[str, ...], forbidden: tuple[str, ...]) -> list[str]:
+def _access(passwords: tuple[str, ...], forbidden: tuple[str, ...]) -> tuple[str, ...]:
     """The rules of a user, as `ACL SETUSER` takes them: nothing of what the user had before stays."""
     known = [f"#{hashlib.sha256(one.encode()).hexdigest()}" for one in passwords]
-    return ["reset", "on", "~*", "&*", "+@all", *(f"-{name}" for name in forbidden), *(known or ["nopass"])]
+    return ("reset", "on", "~*", "&*", "+@all", *(f"-{name}" for name in forbidden), *(known or ["nopass"]))
 
 
 def _file(node: Node) -> Path:

@@ -21,16 +21,21 @@ def complaints(resources: Json, done: Mapping[str, frozenset[str]]) -> list[str]
     """
     found: list[str] = []
     for logical_id, resource in sorted(resources.items()):
-        type_name, properties = str(resource.get("Type")), resource.get("Properties") or {}
-        if is_intrinsic(properties):
-            continue
-        texts = ["the twin does not make this type"]
-        if type_name in done:
-            texts = [*_refused_by_aws(type_name, properties), *_not_done(type_name, properties, done[type_name])]
+        type_name = str(resource.get("Type"))
+        texts = refusals(type_name, resource.get("Properties") or {}, done)
         found += [f"{logical_id} ({type_name}): {text}" for text in texts]
     if len(found) > MOST:
         return [*found[:MOST], f"and {len(found) - MOST} more"]
     return found
+
+
+def refusals(type_name: str, properties: Json, done: Mapping[str, frozenset[str]]) -> list[str]:
+    """Why a resource of this type cannot have these properties, a sentence each."""
+    if is_intrinsic(properties):
+        return []
+    if type_name not in done:
+        return ["the twin does not make this type"]
+    return [*_refused_by_aws(type_name, properties), *_not_done(type_name, properties, done[type_name])]
 
 
 def retyped(before: Json, after: Json) -> list[str]:

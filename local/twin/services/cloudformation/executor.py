@@ -22,10 +22,11 @@ from localstack.services.cloudformation.resource_provider import OperationStatus
 
 from twin.services.cloudformation.replacement import replaces
 from twin.services.cloudformation.rollback import Did, Step, Undo, plan
+from twin.services.common.resources import SNAPSHOT
 
 type Json = dict[str, Any]
 
-_NO_SNAPSHOT = "The twin takes no snapshots yet, as {policy} Snapshot asks: set it to Retain or Delete"
+_NO_SNAPSHOT = "The twin takes no snapshot of {type}, as {policy} Snapshot asks: set it to Retain or Delete"
 _DID = {ChangeAction.Add: Did.CREATED, ChangeAction.Modify: Did.UPDATED}
 
 
@@ -48,6 +49,7 @@ class Executor(ChangeSetModelExecutor):
         self._failed: tuple[str, str] | None = None
         self._undoing = False
         self._left: list[str] = []
+        self._saved: set[str] = set()
         self._creates = change_set.stack.status == StackStatus.CREATE_IN_PROGRESS
         self._former = copy.deepcopy(change_set.stack.resolved_resources)
 
@@ -191,20 +193,27 @@ class Executor(ChangeSetModelExecutor):
             kept = name in getattr(self._change_set.stack, "retained", ())
             if kept or before.deletion_policy == DeletionPolicy.RetainExceptOnCreate:
                 before.deletion_policy = DeletionPolicy.Retain
-            if before.deletion_policy == DeletionPolicy.Snapshot:
-                self._refuse_removal(name, before.resource_type, "DeletionPolicy")
+            if before.deletion_policy == DeletionPolicy.Snapshot and not self._save(
+                name, before.resource_type, "DeletionPolicy"
+            ):
                 return
         elif not is_nothing(after) and not is_nothing(before):
             fixed = _schema(after.resource_type).get("createOnlyProperties") or []
             after.requires_replacement = replaces(fixed, before.properties.properties, after.properties.properties)
             if after.requires_replacement and after.update_replace_policy == UpdateReplacePolicy.Snapshot:
-                self._refuse_removal(name, after.resource_type, "UpdateReplacePolicy")
+                self._save(name, after.resource_type, "UpdateReplacePolicy")
         super()._execute_resource_change(name=name, before=before, after=after)
 
-    def _refuse_removal(self, name: str, resource_type: str, policy: str) -> None:
-        """Fail the stack's deletion or, before anything is replaced or removed, its update."""
+    def _save(self, name: str, resource_type: str, policy: str) -> bool:
+        """Let the resource's removal leave a snapshot behind; False, or TriggerRollback, when its type takes none.
+
+        That fails the stack's deletion or, before anything is replaced or removed, its update.
+        """
+        if getattr(ResourceProviderExecutor.try_load_resource_provider(resource_type), "SNAPSHOTS", False):
+            self._saved.add(name)
+            return True
         deletes = self._change_set.stack.status == StackStatus.DELETE_IN_PROGRESS
-        reason = _NO_SNAPSHOT.format(policy=policy)
+        reason = _NO_SNAPSHOT.format(type=resource_type, policy=policy)
         self._process_event(
             action=ChangeAction.Remove if deletes else ChangeAction.Modify,
             logical_resource_id=name,
@@ -215,6 +224,14 @@ class Executor(ChangeSetModelExecutor):
         if not deletes:
             raise TriggerRollback(name, reason)
         self._left.append(name)
+        return False
+
+    def create_resource_provider_payload(self, action: Any, logical_resource_id: str, *rest: Any, **more: Any) -> Any:
+        """What is handed to the type; a removal that is to leave a snapshot behind is told so."""
+        payload = super().create_resource_provider_payload(action, logical_resource_id, *rest, **more)
+        if action == ChangeAction.Remove and logical_resource_id in self._saved and not self._undoing:
+            payload["callbackContext"][SNAPSHOT] = True
+        return payload
 
     def _execute_resource_action(
         self,

@@ -26,6 +26,7 @@ __all__ = [
     "Progress",
     "Request",
     "Resource",
+    "asks_for_snapshot",
     "done",
     "failed",
     "is_missing",
@@ -36,6 +37,9 @@ __all__ = [
     "waiting",
 ]
 
+# Of the context of a deletion that leaves a snapshot behind.
+SNAPSHOT = "snapshot"
+
 type Progress = ProgressEvent[Json]
 type Request = ResourceRequest[Json]
 
@@ -45,13 +49,15 @@ class Resource(ResourceProvider):
 
     TYPE: its name. REF: the property that Ref gives. HONOURED: the properties with which it does something.
     RECORDED: those that are kept and given back, but have no counterpart on one machine. A property of which only
-    parts are done is named by these: `Rules.*.Status`, with `*` for each element of a list.
+    parts are done is named by these: `Rules.*.Status`, with `*` for each element of a list. SNAPSHOTS: whether its
+    deletion takes a snapshot first where `asks_for_snapshot(request)`, as DeletionPolicy Snapshot wants it.
     """
 
     TYPE: ClassVar[str]
     REF: ClassVar[str]
     HONOURED: ClassVar[frozenset[str]]
     RECORDED: ClassVar[frozenset[str]] = frozenset()
+    SNAPSHOTS: ClassVar[bool] = False
     SCHEMA: ClassVar[Json]
 
     def __init_subclass__(cls, **more: Any) -> None:
@@ -104,6 +110,11 @@ def waiting(model: Json, **context: Any) -> Progress:
 def failed(model: Json, message: str) -> Progress:
     """The action has failed, for the reason that the stack's event shows."""
     return ProgressEvent(status=OperationStatus.FAILED, resource_model=model, message=message)
+
+
+def asks_for_snapshot(request: Request) -> bool:
+    """Whether a deletion is to leave a snapshot behind, for DeletionPolicy or UpdateReplacePolicy Snapshot."""
+    return bool(request.custom_context.get(SNAPSHOT))
 
 
 def is_missing(error: ClientError) -> bool:

@@ -12,11 +12,12 @@ from twin.core.loop import Loop, Slot, tend_each
 from twin.core.status import register
 from twin.core.timeline import emit
 from twin.engines import valkey
-from twin.services.elasticache import decide, models
+from twin.services.elasticache import decide, models, parameters
+from twin.services.elasticache.backups import Backups
 from twin.services.elasticache.decide import Action, Adjust, End, FailOver, Forget, GroupSeen, NodeSeen, Start
 from twin.services.elasticache.endpoints import Endpoints
-from twin.services.elasticache.models import Node, ParameterGroup, ReplicationGroup, Role, Status
-from twin.services.elasticache.nodes import Running, directory, plan, primary_of, write_primary
+from twin.services.elasticache.models import Node, ParameterGroup, ReplicationGroup, Role, SnapshotStatus, Status
+from twin.services.elasticache.nodes import Running, directory, plan, primary_of, seed_of, write_primary
 from twin.services.network import registry
 from twin.services.network.models import Interface
 
@@ -36,6 +37,7 @@ class Controller:
         self._running: dict[str, Running] = {}
         self._routed: dict[str, bool] = {}
         self._told: dict[str, Status] = {}
+        self.backups = Backups(self._slot, self.running, tell)
 
     def stop(self) -> None:
         """Stop the loop; let the replicas end, then the primaries, each kind side by side."""
@@ -76,6 +78,9 @@ class Controller:
             routed=self._routed.get(group.id, False),
             automatic_failover=group.automatic_failover,
             test_failover=group.test_failover,
+            saving=any(
+                one.group_id == group.id and one.status is SnapshotStatus.CREATING for one in models.snapshots()
+            ),
         )
 
     def running(self, node_id: str) -> Running | None:
@@ -90,9 +95,10 @@ class Controller:
     def _tend(self, group: ReplicationGroup, values: ParameterGroup | None) -> Iterable[str]:
         """Do for one group what it needs next."""
         seen = self.look(group, values)
-        if not group.deleting:
+        if seen.saving or not group.deleting:
             self._routed[group.id] = self._endpoints.bring(group, decide.routes(seen))
         yield from self._tell(group, decide.status(self.look(group, values)))
+        yield from self.backups.tend(group, seen)
         nodes = {group.node_id(node): node for node in group.nodes}
         for action in decide.decide(seen):
             sentence = self._act(action, group, nodes, values)
@@ -105,11 +111,11 @@ class Controller:
         match action:
             case Start(node, why):
                 wanted = plan(group, nodes[node], values)
-                self._slot.run(node, partial(self._start, self._running[node], wanted, group, why))
+                self._slot.run(node, partial(self._start, nodes[node], wanted, group, why))
                 return f"{node} starts" + (f": {why}" if why else "")
             case Adjust(node):
                 wanted = plan(group, nodes[node], values)
-                self._slot.run(node, partial(self._running[node].adjust, wanted))
+                self._slot.run(node, partial(self._adjust, self._running[node], wanted, group))
                 return f"{node} gets other parameters, tokens or another primary"
             case FailOver(primary, heir):
                 act = partial(self._fail_over, group, nodes[primary], nodes[heir], values)
@@ -122,12 +128,33 @@ class Controller:
                 self._forget(group)
                 return f"{group.id} is gone"
 
-    def _start(self, running: Running, wanted: valkey.Node, group: ReplicationGroup, why: str) -> None:
+    def _start(self, node: Node, wanted: valkey.Node, group: ReplicationGroup, why: str) -> None:
+        """Start the node's server, and tell of it in AWS's words.
+
+        https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/API_DescribeEvents.html
+        """
+        node_id, fresh = group.node_id(node), not wanted.data.exists()
         if why:
-            tell(group, "Recovering cache nodes 0001", running.node_id, f": {why}")
-        running.start(wanted)
-        done = "Finished recovery for cache nodes 0001" if why else "Cache node 0001 started"
-        tell(group, done, running.node_id)
+            tell(group, "Recovering cache nodes 0001", node_id, f": {why}")
+        self._running[node_id].start(wanted, seed_of(group) if wanted.follows is None else None)
+        if why:
+            tell(group, "Finished recovery for cache nodes 0001", node_id)
+        elif fresh:
+            tell(group, "Cache cluster created", node_id)
+            tell(group, f"Added cache node 0001 in availability zone {node.subnet.zone}", node_id)
+        else:
+            tell(group, "Cache node 0001 restarted", node_id)
+
+    def _adjust(self, running: Running, wanted: valkey.Node, group: ReplicationGroup) -> None:
+        """Give the running server what it lacks, and tell of each parameter in AWS's words.
+
+        https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/ElastiCacheSNS.html
+        """
+        before = dict(running.told.settings) if running.told is not None else {}
+        running.adjust(wanted)
+        for name, value in wanted.settings.items():
+            if name in parameters.PARAMETERS and before.get(name) != value:
+                tell(group, f"Updated parameter {name} to {value}", running.node_id)
 
     def _fail_over(self, group: ReplicationGroup, old: Node, new: Node, values: ParameterGroup | None) -> None:
         """Fence the old primary, write down and want the new one, let it be it; what else follows is seen next."""
@@ -143,10 +170,11 @@ class Controller:
 
     def _end(self, running: Running, group: ReplicationGroup) -> None:
         running.remove()
-        tell(group, "Removed cache node 0001", running.node_id)
+        tell(group, "Cache cluster deleted", running.node_id)
 
     def _forget(self, group: ReplicationGroup) -> None:
         self._endpoints.remove(group.id)
+        self.backups.forget_all(group)
         shutil.rmtree(directory(group.id), ignore_errors=True)
         self._running = {name: one for name, one in self._running.items() if one.group_id != group.id}
         self._routed.pop(group.id, None)
@@ -209,6 +237,7 @@ _controller: list[Controller] = []
 def start() -> None:
     """Start the controller."""
     _controller[:] = [Controller()]
+    _controller[0].backups.adopt()
     register("caches", _caches)
     registry.register("elasticache", interfaces)
     _controller[0].loop.start()

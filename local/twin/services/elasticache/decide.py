@@ -59,6 +59,7 @@ class GroupSeen:
     """A group as it was observed. surplus: nodes that are there and not wanted; routed: its endpoints stand.
 
     automatic_failover: a replica is to take over from a lost primary; test_failover: also from one that is well.
+    saving: a snapshot of it is being taken, for which its nodes stay even when it is to go.
     """
 
     id: str
@@ -69,6 +70,7 @@ class GroupSeen:
     routed: bool = True
     automatic_failover: bool = False
     test_failover: bool = False
+    saving: bool = False
 
     @property
     def heirs(self) -> list[NodeSeen]:
@@ -124,9 +126,10 @@ class Routes:
 
 def decide(group: GroupSeen) -> list[Action]:
     """The next action of each node, side by side."""
-    there = (*group.nodes, *group.surplus) if group.deleting else group.surplus
+    goes = group.deleting and not group.saving
+    there = (*group.nodes, *group.surplus) if goes else group.surplus
     ends: list[Action] = [End(node.id) for node in there if not node.busy]
-    if group.deleting:
+    if goes:
         return ends if there else [Forget()]
     primary, heir = _primary(group), _heir(group)
     if primary is None or heir is None or not (primary.lost or group.test_failover):
@@ -157,7 +160,9 @@ def status(group: GroupSeen) -> Status:
         return Status.CREATE_FAILED
     if not group.created:
         return Status.AVAILABLE if well else Status.CREATING
-    return Status.AVAILABLE if well else Status.MODIFYING
+    if not well:
+        return Status.MODIFYING
+    return Status.SNAPSHOTTING if group.saving else Status.AVAILABLE
 
 
 def _next(node: NodeSeen) -> Action | None:

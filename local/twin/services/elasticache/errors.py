@@ -35,6 +35,56 @@ def cluster_not_found(cluster_id: str) -> CommonServiceException:
     return fault("CacheClusterNotFound", f"CacheCluster not found: {cluster_id}", NOT_FOUND)
 
 
+def cluster_state(cluster_id: str) -> CommonServiceException:
+    """The node cannot be used in the state in which it is."""
+    return fault("InvalidCacheClusterState", f"Cache cluster {cluster_id} is not in available state.")
+
+
+def user_not_found(user_id: str) -> CommonServiceException:
+    """There is no such user."""
+    return fault("UserNotFound", f"User {user_id} not found.", NOT_FOUND)
+
+
+def user_exists(user_id: str) -> CommonServiceException:
+    """There is such a user already."""
+    return fault("UserAlreadyExists", f"User {user_id} already exists.")
+
+
+def user_name_twice(name: str) -> CommonServiceException:
+    """Two users of a group have the same name."""
+    return fault("DuplicateUserName", f"User group contains more than one user with the name {name}.")
+
+
+def user_group_not_found(group_id: str) -> CommonServiceException:
+    """There is no such user group."""
+    return fault("UserGroupNotFound", f"User group {group_id} not found.", NOT_FOUND)
+
+
+def user_group_exists(group_id: str) -> CommonServiceException:
+    """There is such a user group already."""
+    return fault("UserGroupAlreadyExists", f"User group {group_id} already exists.")
+
+
+def user_group_state(group_id: str, cache_id: str) -> CommonServiceException:
+    """The user group cannot go while a replication group is for its users."""
+    return fault("InvalidUserGroupState", f"User group {group_id} is associated with the replication group {cache_id}.")
+
+
+def snapshot_not_found(name: str) -> CommonServiceException:
+    """There is no such snapshot."""
+    return fault("SnapshotNotFoundFault", f"Snapshot not found: {name}", NOT_FOUND)
+
+
+def snapshot_exists(name: str) -> CommonServiceException:
+    """There is such a snapshot already."""
+    return fault("SnapshotAlreadyExistsFault", f"Snapshot {name} already exists")
+
+
+def snapshot_state(name: str, state: str) -> CommonServiceException:
+    """The snapshot cannot be used in the state in which it is."""
+    return fault("InvalidSnapshotState", f"Snapshot {name} is in {state} state: it must be available.")
+
+
 def subnet_group_not_found(name: str) -> CommonServiceException:
     """There is no such subnet group."""
     return fault("CacheSubnetGroupNotFoundFault", f"Cache Subnet Group {name} does not exist.")

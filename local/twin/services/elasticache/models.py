@@ -27,8 +27,26 @@ class Status(StrEnum):
     CREATING = "creating"
     AVAILABLE = "available"
     MODIFYING = "modifying"
+    SNAPSHOTTING = "snapshotting"
     DELETING = "deleting"
     CREATE_FAILED = "create-failed"
+
+
+class SnapshotStatus(StrEnum):
+    """AWS's states of a snapshot, of those through which the twin's go."""
+
+    CREATING = "creating"
+    AVAILABLE = "available"
+    RESTORING = "restoring"
+    FAILED = "failed"
+    DELETING = "deleting"
+
+
+class Source(StrEnum):
+    """By whom a snapshot was asked for."""
+
+    AUTOMATED = "automated"
+    MANUAL = "manual"
 
 
 class Role(StrEnum):
@@ -92,6 +110,9 @@ class ReplicationGroup:
     primary: the number of the node that is written to. test_failover: another is to take over from it, well as it may
     be. tokens: those that clients may use, the newest first.
     secret: by which the twin itself and the replicas come in. created: whether it has been available once.
+    seed: the snapshot with whose data it begins; final: the one that is to be taken before it goes.
+    snapshotting: the node of which the daily snapshots are taken, empty where that is the twin's choice.
+    user_group: whose users may come in, in place of those who have a token; empty where tokens count.
     """
 
     id: str
@@ -118,6 +139,10 @@ class ReplicationGroup:
     test_failover: bool = False
     created: bool = False
     deleting: bool = False
+    seed: str = ""
+    final: str = ""
+    snapshotting: str = ""
+    user_group: str = ""
 
     def node_id(self, node: Node) -> str:
         """The node's CacheClusterId."""
@@ -134,6 +159,51 @@ class ReplicationGroup:
     def primary_node(self) -> Node:
         """The node that is written to."""
         return next(node for node in self.nodes if node.number == self.primary)
+
+
+@dataclass(frozen=True)
+class User:
+    """Somebody who may come in. access: what he may do; hashes: of his passwords, by SHA-256."""
+
+    id: str
+    arn: str
+    name: str
+    access: str
+    hashes: tuple[str, ...] = field(repr=False)
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class UserGroup:
+    """Users, by their ids, who may come into the same caches."""
+
+    id: str
+    arn: str
+    users: tuple[str, ...]
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """An RDB file of all that a group held, and what the group was.
+
+    of_node: whether it was asked for by the node's id; facts: the group's settings as DescribeSnapshots shows them.
+    taken_at: when the file was whole, None before; size: the file's, in bytes. failures: how often it was not written.
+    """
+
+    name: str
+    arn: str
+    source: Source
+    status: SnapshotStatus
+    group_id: str
+    node_id: str
+    of_node: bool
+    asked_at: datetime
+    facts: Mapping[str, Any]
+    taken_at: datetime | None = None
+    size: int = 0
+    failures: int = 0
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -156,6 +226,9 @@ class ElastiCacheStore(BaseStore):
     groups: dict[str, ReplicationGroup] = _local()
     subnet_groups: dict[str, SubnetGroup] = _local()
     parameter_groups: dict[str, ParameterGroup] = _local()
+    snapshots: dict[str, Snapshot] = _local()
+    users: dict[str, User] = _local()
+    user_groups: dict[str, UserGroup] = _local()
     events: list[Event] = LocalAttribute(default=list)
 
 
@@ -203,6 +276,37 @@ def forget(group_id: str) -> None:
     with LOCK:
         for store in every_store():
             store.groups.pop(group_id, None)
+
+
+def snapshots() -> list[Snapshot]:
+    """Every snapshot there is, or is to be."""
+    with LOCK:
+        return [snapshot for store in every_store() for snapshot in store.snapshots.values()]
+
+
+def store_of(arn: str) -> ElastiCacheStore:
+    """The store in which what has this ARN belongs."""
+    region, account = arn.split(":")[3:5]
+    found: ElastiCacheStore = stores[account][region]
+    return found
+
+
+def users_of(group: ReplicationGroup) -> list[User] | None:
+    """Those who may come into the group; None where tokens count."""
+    with LOCK:
+        kept = store_of(group.arn)
+        team = kept.user_groups.get(group.user_group)
+        return [kept.users[one] for one in team.users if one in kept.users] if team else None
+
+
+def keep_snapshot(snapshot: Snapshot, *, new: bool = False) -> bool:
+    """Put the snapshot into its store; False when it is gone from there meanwhile, or stands there already if `new`."""
+    with LOCK:
+        kept = store_of(snapshot.arn).snapshots
+        if (snapshot.name in kept) is new:
+            return False
+        kept[snapshot.name] = snapshot
+        return True
 
 
 def note(source: str, kind: str, message: str, region_of: str) -> None:

@@ -4,7 +4,7 @@ import contextlib
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,9 +16,9 @@ from twin.core.errors import ProcessError
 from twin.core.processes import Process, kill_data_directory
 from twin.core.world import world
 from twin.engines import valkey
-from twin.services.elasticache import parameters
+from twin.services.elasticache import models, parameters, shelf
 from twin.services.elasticache.decide import NodeSeen
-from twin.services.elasticache.models import Node, ParameterGroup, ReplicationGroup, Role
+from twin.services.elasticache.models import Node, ParameterGroup, ReplicationGroup, Role, User
 
 RETRY_SECONDS = 2.0
 # Commands that ElastiCache keeps for itself:
@@ -61,6 +61,19 @@ def _primary_file(group_id: str) -> Path:
     return directory(group_id) / "primary"
 
 
+def seed_of(group: ReplicationGroup) -> str | None:
+    """The snapshot with which the primary is to begin; None where it began already, or begins with nothing.
+
+    It is written down beside the data: a group that is made anew by the same template goes on with what it had.
+    """
+    file = _seed_file(group.id)
+    return None if not group.seed or (file.exists() and file.read_text() == group.seed) else group.seed
+
+
+def _seed_file(group_id: str) -> Path:
+    return directory(group_id) / "seed"
+
+
 def plan(group: ReplicationGroup, node: Node, values: ParameterGroup | None) -> valkey.Node:
     """How the node's server is to run."""
     name = group.node_id(node)
@@ -76,7 +89,21 @@ def plan(group: ReplicationGroup, node: Node, values: ParameterGroup | None) -> 
         settings=parameters.server_settings(values.values if values else {}, group.node_type),
         clients=group.tokens,
         forbidden=FORBIDDEN,
+        users=rules(models.users_of(group)),
     )
+
+
+def rules(users: Sequence[User] | None) -> dict[str, tuple[str, ...]]:
+    """The rules of the users of a group, those of nobody where tokens count.
+
+    Whoever is named default comes in without a name; where nobody is, nobody does.
+    https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/Clusters.RBAC.html
+    """
+    if users is None:
+        return {}
+    barred = [f"-{name}" for name in FORBIDDEN]
+    told = {one.name: ("reset", *one.access.split(), *barred, *(f"#{hash_}" for hash_ in one.hashes)) for one in users}
+    return {"default": ("reset", "off"), **told}
 
 
 class Running:
@@ -105,14 +132,20 @@ class Running:
         """The pid of the server, None when it does not run."""
         return self._process.pid if self._process is not None and self._process.alive else None
 
-    def start(self, wanted: valkey.Node) -> None:
-        """Start the server after fencing its data directory; raise ProcessError when it does not start."""
+    def start(self, wanted: valkey.Node, seed: str | None = None) -> None:
+        """Start the server after fencing its data directory, with the data of the snapshot `seed` where one is named.
+
+        Raises ProcessError when it does not start.
+        """
         with self._lock, self._counting():
             if self._process is not None:
                 self._process.kill()
             kill_data_directory(wanted.data)
             world().directory("elasticache", self.group_id)
             self._copied = False
+            if seed is not None:
+                valkey.lay(wanted.data, shelf.file(seed))
+                write_atomic(_seed_file(self.group_id), seed)
             self._process = valkey.start(wanted)
             self.told, self._answered_at = wanted, time.monotonic()
             self.removed = False
@@ -124,6 +157,11 @@ class Running:
                 self._process.kill()
             self.said = None
             kill_data_directory(directory(self.group_id) / self._number)
+
+    def dump(self) -> Path:
+        """Let the server write all that it holds into an RDB file, which is good until the next dump."""
+        assert self.told is not None
+        return valkey.dump(self.told)
 
     def adjust(self, wanted: valkey.Node) -> None:
         """Give the running server other settings, passwords and another primary or none.
@@ -200,7 +238,7 @@ class Running:
     def _counting(self) -> Iterator[None]:
         try:
             yield
-        except (ProcessError, redis.RedisError) as error:
+        except (ProcessError, OSError, redis.RedisError) as error:
             self.failure, self.failures, self._failed_at = str(error), self.failures + 1, time.monotonic()
             raise
         self.failure, self.failures, self._failed_at = None, 0, 0.0

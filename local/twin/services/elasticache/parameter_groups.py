@@ -56,6 +56,8 @@ class ParameterGroups(Provider):
     def modify_cache_parameter_group(self, context: RequestContext, request: Json) -> Json:
         """Change values; the nodes get them at once."""
         kept = registry.store(context)
+        if not request["ParameterNameValues"]:
+            raise errors.value("The parameter ParameterNameValues must be provided.")
         values = {one["ParameterName"]: str(one["ParameterValue"]) for one in request["ParameterNameValues"]}
         parameters.check_values(values)
         with LOCK:

@@ -6,10 +6,12 @@ from twin.services.elasticache.groups import ReplicationGroups
 from twin.services.elasticache.models import stores
 from twin.services.elasticache.parameter_groups import ParameterGroups
 from twin.services.elasticache.records import Records
+from twin.services.elasticache.snapshots import Snapshots
 from twin.services.elasticache.subnet_groups import SubnetGroups
+from twin.services.elasticache.users import Users
 
 
-class ElastiCache(ReplicationGroups, SubnetGroups, ParameterGroups, Records):
+class ElastiCache(ReplicationGroups, Snapshots, SubnetGroups, ParameterGroups, Users, Records):
     """Replication groups of Valkey with one shard; everything else is refused by name."""
 
     service = "elasticache"

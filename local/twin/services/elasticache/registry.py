@@ -14,7 +14,10 @@ from twin.services.elasticache.models import (
     Node,
     ParameterGroup,
     ReplicationGroup,
+    Snapshot,
     SubnetGroup,
+    User,
+    UserGroup,
     stores,
 )
 
@@ -38,11 +41,11 @@ def arn(context: RequestContext, kind: str, name: str) -> str:
     return f"arn:aws:elasticache:{context.region}:{context.account_id}:{kind}:{name}"
 
 
-def checked_id(text: str) -> str:
-    """A replication group's id as it is stored: small letters."""
-    if not _ID.fullmatch(text.lower()):
+def checked_id(text: str, parameter: str = "ReplicationGroupId") -> str:
+    """A replication group's id, or a snapshot's name, as it is stored: small letters."""
+    if not (_ID if parameter == "ReplicationGroupId" else _NAME).fullmatch(text.lower()):
         raise errors.value(
-            "The parameter ReplicationGroupId is not a valid identifier. Identifiers must begin with a letter; must "
+            f"The parameter {parameter} is not a valid identifier. Identifiers must begin with a letter; must "
             "contain only ASCII letters, digits, and hyphens; and must not end with a hyphen or contain two "
             "consecutive hyphens."
         )
@@ -89,12 +92,43 @@ def parameter_group(kept: ElastiCacheStore, name: str) -> ParameterGroup:
     return found
 
 
+def snapshot(kept: ElastiCacheStore, name: str) -> Snapshot:
+    """The snapshot with this name."""
+    found = kept.snapshots.get(name.lower())
+    if found is None:
+        raise errors.snapshot_not_found(name)
+    return found
+
+
+def user(kept: ElastiCacheStore, user_id: str) -> User:
+    """The user with this id."""
+    found = kept.users.get(user_id.lower())
+    if found is None:
+        raise errors.user_not_found(user_id)
+    return found
+
+
+def user_group(kept: ElastiCacheStore, group_id: str) -> UserGroup:
+    """The user group with this id."""
+    found = kept.user_groups.get(group_id.lower())
+    if found is None:
+        raise errors.user_group_not_found(group_id)
+    return found
+
+
 class Tagged:
     """What an ARN names: its tags, and how they are changed."""
 
     def __init__(self, kept: ElastiCacheStore, name: str) -> None:
-        # The three kinds have nothing in common but an ARN and tags.
-        shelves: tuple[dict[str, Any], ...] = (kept.groups, kept.subnet_groups, kept.parameter_groups)
+        # The kinds have nothing in common but an ARN and tags.
+        shelves: tuple[dict[str, Any], ...] = (
+            kept.groups,
+            kept.subnet_groups,
+            kept.parameter_groups,
+            kept.snapshots,
+            kept.users,
+            kept.user_groups,
+        )
         if not name.startswith("arn:aws:elasticache:") or name.count(":") < ARN_COLONS:
             raise errors.invalid_arn(name)
         for shelf in shelves:
@@ -103,7 +137,13 @@ class Tagged:
                     self._shelf, self._key = shelf, key
                     return
         kind, thing = name.split(":")[5:7]
-        missing = {"subnetgroup": errors.subnet_group_not_found, "parametergroup": errors.parameter_group_not_found}
+        missing = {
+            "subnetgroup": errors.subnet_group_not_found,
+            "parametergroup": errors.parameter_group_not_found,
+            "snapshot": errors.snapshot_not_found,
+            "user": errors.user_not_found,
+            "usergroup": errors.user_group_not_found,
+        }
         raise missing.get(kind, errors.group_not_found)(thing)
 
     @property

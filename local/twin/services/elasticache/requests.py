@@ -11,11 +11,12 @@ from botocore.exceptions import ClientError
 
 from twin.services.common.api import Json, RequestContext, client, only
 from twin.services.common.subnets import Subnet
-from twin.services.elasticache import errors, parameters, registry
+from twin.services.elasticache import errors, parameters, registry, windows
 from twin.services.elasticache.models import (
     HIGHEST_PORT,
     ElastiCacheStore,
     ReplicationGroup,
+    SnapshotStatus,
     Strategy,
     SubnetGroup,
 )
@@ -24,18 +25,19 @@ MOST_NODES = 6
 MOST_TOKENS = 2
 # Letters, digits and these special characters, 16 to 128 of them.
 _TOKEN = re.compile(r"[A-Za-z0-9!&#$^<>-]{16,128}")
-# Kept and shown; one machine has no counterpart for them.
+# Kept and shown; but for the snapshots one machine has no counterpart for them.
 RECORDED = ("SnapshotRetentionLimit", "SnapshotWindow", "PreferredMaintenanceWindow", "AutoMinorVersionUpgrade",
             "NotificationTopicArn", "EngineVersion", "AtRestEncryptionEnabled", "KmsKeyId")  # fmt: skip
 _CREATE = (*RECORDED, "ReplicationGroupId", "ReplicationGroupDescription", "AutomaticFailoverEnabled", "MultiAZEnabled",
            "NumCacheClusters", "PreferredCacheClusterAZs", "NumNodeGroups", "ReplicasPerNodeGroup", "CacheNodeType",
            "Engine", "EngineVersion", "CacheParameterGroupName", "CacheSubnetGroupName", "SecurityGroupIds", "Tags",
            "Port", "AuthToken", "TransitEncryptionEnabled", "TransitEncryptionMode", "DataTieringEnabled",
-           "NetworkType", "IpDiscovery", "ClusterMode")  # fmt: skip
+           "NetworkType", "IpDiscovery", "ClusterMode", "SnapshotName", "UserGroupIds")  # fmt: skip
 _MODIFY = (*RECORDED[:6], "ReplicationGroupId", "ReplicationGroupDescription", "AutomaticFailoverEnabled",
-           "MultiAZEnabled", "SecurityGroupIds", "CacheParameterGroupName", "ApplyImmediately", "Engine",
-           "EngineVersion", "CacheNodeType", "AuthToken", "AuthTokenUpdateStrategy", "TransitEncryptionEnabled",
-           "TransitEncryptionMode", "IpDiscovery", "ClusterMode")  # fmt: skip
+           "MultiAZEnabled", "SecurityGroupIds", "SnapshottingClusterId", "CacheParameterGroupName", "ApplyImmediately",
+           "Engine", "EngineVersion", "CacheNodeType", "AuthToken", "AuthTokenUpdateStrategy",
+           "TransitEncryptionEnabled", "TransitEncryptionMode", "IpDiscovery", "ClusterMode", "UserGroupIdsToAdd",
+           "UserGroupIdsToRemove", "RemoveUserGroups")  # fmt: skip
 # Of these the twin does one value.
 _ONE_VALUE = {
     "NumNodeGroups": 1,
@@ -60,6 +62,7 @@ def check_create(request: Json) -> int:
         multi_az=bool(request.get("MultiAZEnabled")),
     )
     check_tls(request)
+    check_backups(request)
     if not 1 <= int(request.get("Port") or 1) <= HIGHEST_PORT:
         raise errors.value(f"Invalid port {request['Port']}: it must be between 1 and {HIGHEST_PORT}.")
     return count
@@ -69,6 +72,10 @@ def check_modify(request: Json, group: ReplicationGroup) -> None:
     """Refuse what ModifyReplicationGroup cannot do."""
     only("elasticache", "ModifyReplicationGroup", request, _MODIFY)
     _one_value(request)
+    check_backups(request)
+    source = request.get("SnapshottingClusterId")
+    if source and source.lower() not in {group.node_id(node) for node in group.nodes}:
+        raise errors.cluster_not_found(source)
     if request.get("Engine") or request.get("EngineVersion"):
         parameters.check_engine(request.get("Engine") or parameters.ENGINE, request.get("EngineVersion"))
     if request.get("TransitEncryptionEnabled", group.tls) is not group.tls:
@@ -102,6 +109,28 @@ def check_spread(subnets: Sequence[Subnet]) -> None:
         raise errors.combination("Multi-AZ requires cache clusters in at least two Availability Zones.")
 
 
+def check_backups(request: Json) -> None:
+    """Automatic snapshots are kept for 0 to 35 days, and taken in a window of an hour at least."""
+    limit, window = request.get("SnapshotRetentionLimit"), request.get("SnapshotWindow")
+    if limit is not None and not 0 <= int(limit) <= windows.LONGEST_KEPT:
+        raise errors.value(f"SnapshotRetentionLimit must be between 0 and {windows.LONGEST_KEPT}.")
+    if window is not None and (text := windows.wrong(window)):
+        raise errors.value(text)
+
+
+def restored(kept: ElastiCacheStore, name: str | None) -> Json:
+    """What a request that names a snapshot need not say: the engine and the node type are those of the snapshot."""
+    if not name:
+        return {}
+    snapshot = kept.snapshots.get(name.lower())
+    if snapshot is None:
+        # CreateReplicationGroup has no SnapshotNotFoundFault among its errors.
+        raise errors.value(f"Snapshot not found: {name}")
+    if snapshot.status is not SnapshotStatus.AVAILABLE:
+        raise errors.value(f"Snapshot {name} is in {snapshot.status} state: it must be available.")
+    return {"Engine": snapshot.facts["Engine"], "CacheNodeType": snapshot.facts["CacheNodeType"]}
+
+
 def check_tls(request: Json) -> None:
     """A token needs encryption in transit, and has its form."""
     token = request.get("AuthToken")
@@ -113,8 +142,46 @@ def check_tls(request: Json) -> None:
         raise errors.value("Invalid AuthToken provided.")
 
 
-def tokens_after(group: ReplicationGroup, token: str | None, strategy: str | None) -> tuple[str, ...]:
-    """The tokens that clients may use after the request, the newest first."""
+def user_group(kept: ElastiCacheStore, request: Json) -> str:
+    """The user group that a creation asks for, empty for none."""
+    ids = request.get("UserGroupIds") or []
+    if not ids:
+        return ""
+    if not request.get("TransitEncryptionEnabled"):
+        raise errors.combination("User groups are only supported when encryption-in-transit is enabled.")
+    if request.get("AuthToken"):
+        raise errors.combination("A replication group cannot have both an AUTH token and a user group.")
+    return _only_group(kept, ids)
+
+
+def user_group_after(kept: ElastiCacheStore, request: Json, group: ReplicationGroup) -> str:
+    """The user group that counts after a change, empty for none.
+
+    https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/Clusters.RBAC.html
+    """
+    added, taken = request.get("UserGroupIdsToAdd") or [], request.get("UserGroupIdsToRemove") or []
+    for one in taken:
+        if registry.user_group(kept, one).id != group.user_group:
+            raise errors.value(f"User group {one} is not associated with the replication group {group.id}.")
+    left = "" if taken or request.get("RemoveUserGroups") else group.user_group
+    if not added:
+        return left
+    if left or not group.tls:
+        reason = f"it has the user group {left}" if left else "encryption-in-transit is not enabled"
+        raise errors.combination(f"No user group can be added to the replication group {group.id}: {reason}.")
+    if group.tokens and request.get("AuthTokenUpdateStrategy") != Strategy.DELETE:
+        raise errors.combination("An AUTH token gives way to a user group with AuthTokenUpdateStrategy DELETE only.")
+    return _only_group(kept, added)
+
+
+def _only_group(kept: ElastiCacheStore, ids: Sequence[str]) -> str:
+    if len(ids) > 1:
+        raise errors.value("A replication group can have one user group.")
+    return registry.user_group(kept, ids[0]).id
+
+
+def tokens_after(group: ReplicationGroup, user_group: str, token: str | None, strategy: str | None) -> tuple[str, ...]:
+    """The tokens that clients may use after the request, the newest first; none where a user group counts."""
     if token is None and strategy is None:
         return group.tokens
     wanted = strategy or Strategy.ROTATE
@@ -123,10 +190,16 @@ def tokens_after(group: ReplicationGroup, token: str | None, strategy: str | Non
     if not group.tls:
         raise errors.value("The AUTH token modification is only supported when encryption-in-transit is enabled.")
     if wanted == Strategy.DELETE:
-        raise errors.not_done("AuthTokenUpdateStrategy DELETE: it leads to user groups")
+        if token is not None or not user_group:
+            raise errors.combination("AuthTokenUpdateStrategy DELETE is allowed only when moving to a user group.")
+        return ()
+    if user_group:
+        raise errors.combination("A replication group cannot have both an AUTH token and a user group.")
     if not _TOKEN.fullmatch(token or ""):
         raise errors.value("Invalid AuthToken provided.")
     assert token is not None
+    if group.user_group:
+        return (token,)
     if not group.tokens:
         raise errors.not_done("AuthToken for a replication group that was created without one")
     return _rotated(group.tokens, token, Strategy(wanted))

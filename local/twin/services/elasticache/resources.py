@@ -1,5 +1,7 @@
 """ElastiCache's CloudFormation types."""
 
+import re
+import time
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -9,6 +11,7 @@ from twin.services.common.resources import (
     Progress,
     Request,
     Resource,
+    asks_for_snapshot,
     done,
     failed,
     retag,
@@ -17,12 +20,15 @@ from twin.services.common.resources import (
     waiting,
 )
 from twin.services.common.typed import typed
+from twin.services.elasticache.user_resources import User, UserGroup
 
 LONGEST_ID = 40
+LONGEST_NAME = 200
 # What ModifyReplicationGroup takes of a template; the number of nodes has calls of its own.
 _MODIFIED = ("ReplicationGroupDescription", "AutomaticFailoverEnabled", "MultiAZEnabled", "SecurityGroupIds",
              "PreferredMaintenanceWindow", "NotificationTopicArn", "CacheParameterGroupName", "Engine",
-             "EngineVersion", "AutoMinorVersionUpgrade", "SnapshotRetentionLimit", "SnapshotWindow", "CacheNodeType",
+             "EngineVersion", "AutoMinorVersionUpgrade", "SnapshotRetentionLimit", "SnapshotWindow",
+             "SnapshottingClusterId", "CacheNodeType",
              "AuthToken", "TransitEncryptionEnabled", "TransitEncryptionMode", "IpDiscovery",
              "ClusterMode")  # fmt: skip
 
@@ -132,14 +138,16 @@ class ReplicationGroup(Resource):
 
     TYPE = "AWS::ElastiCache::ReplicationGroup"
     REF = "ReplicationGroupId"
+    SNAPSHOTS = True
     HONOURED = frozenset({"AuthToken", "AutomaticFailoverEnabled", "CacheNodeType", "CacheParameterGroupName",
                           "CacheSubnetGroupName", "ClusterMode", "DataTieringEnabled", "Engine", "EngineVersion",
                           "IpDiscovery", "MultiAZEnabled", "NetworkType", "NumCacheClusters", "NumNodeGroups", "Port",
                           "PreferredCacheClusterAZs", "ReplicasPerNodeGroup", "ReplicationGroupDescription",
-                          "ReplicationGroupId", "SecurityGroupIds", "Tags", "TransitEncryptionEnabled",
-                          "TransitEncryptionMode"})  # fmt: skip
+                          "ReplicationGroupId", "SecurityGroupIds", "SnapshotName", "SnapshotRetentionLimit",
+                          "SnapshotWindow", "SnapshottingClusterId", "Tags", "TransitEncryptionEnabled",
+                          "TransitEncryptionMode", "UserGroupIds"})  # fmt: skip
     RECORDED = frozenset({"AtRestEncryptionEnabled", "AutoMinorVersionUpgrade", "KmsKeyId", "NotificationTopicArn",
-                          "PreferredMaintenanceWindow", "SnapshotRetentionLimit", "SnapshotWindow"})  # fmt: skip
+                          "PreferredMaintenanceWindow"})  # fmt: skip
 
     def create(self, request: Request) -> Progress:
         """Make it and wait until it is available."""
@@ -147,7 +155,7 @@ class ReplicationGroup(Resource):
         if not request.custom_context.get("asked"):
             name = model.get("ReplicationGroupId")
             name = name or self.generated_name(request, LONGEST_ID, lower=True, distinct=True)
-            wanted = _asked(cache, model) | {"ReplicationGroupId": name, "Tags": tags_of(model)}
+            wanted = _created(cache, model) | {"ReplicationGroupId": name, "Tags": tags_of(model)}
             made = cache.create_replication_group(**wanted)
             return waiting(model | {"ReplicationGroupId": made["ReplicationGroup"]["ReplicationGroupId"]}, asked=True)
         return self._watch(cache, model, asked=True)
@@ -172,12 +180,17 @@ class ReplicationGroup(Resource):
         return done(model | _endpoints(seen))
 
     def delete(self, request: Request) -> Progress:
-        """Remove it with its data, and wait until it is gone."""
-        model, cache = request.desired_state, self.client(request)
+        """Remove it with its data, after a last snapshot where one is asked for, and wait until it is gone."""
+        model, cache, context = request.desired_state, self.client(request), request.custom_context
         with unless_gone():
-            if _describe(cache, model)["Status"] != "deleting":
-                cache.delete_replication_group(ReplicationGroupId=model["ReplicationGroupId"])
-            return waiting(model)
+            deleting = _describe(cache, model)["Status"] == "deleting"
+            if context.get("final") and not deleting:
+                return failed(model, f"The snapshot {context['final']} could not be taken.")
+            if not deleting:
+                context = {"final": _final_name(request)} if asks_for_snapshot(request) else {}
+                last = {"FinalSnapshotIdentifier": context["final"]} if context else {}
+                cache.delete_replication_group(ReplicationGroupId=model["ReplicationGroupId"], **last)
+            return waiting(model, **context)
         return done({})
 
     def read(self, request: Request) -> Progress:
@@ -189,7 +202,15 @@ class ReplicationGroup(Resource):
         seen = _describe(cache, model)
         if seen["Status"] == "create-failed":
             return failed(model, f"Replication group {model['ReplicationGroupId']} could not be created.")
-        return done(model | _endpoints(seen)) if seen["Status"] == "available" else waiting(model, **context)
+        if seen["Status"] != "available":
+            return waiting(model, **context)
+        source = model.get("SnapshottingClusterId")
+        if source and seen.get("SnapshottingClusterId") != source:
+            # There is no such member before the group is there.
+            cache.modify_replication_group(
+                ReplicationGroupId=model["ReplicationGroupId"], SnapshottingClusterId=source, ApplyImmediately=True
+            )
+        return done(model | _endpoints(seen))
 
     def _calls(self, model: Json, before: Json) -> list[tuple[str, Json]]:
         changes = {name: model[name] for name in _MODIFIED if name in model and model[name] != before.get(name)}
@@ -200,12 +221,25 @@ class ReplicationGroup(Resource):
         if "AuthToken" in changes:
             # Connected clients and those with the former token go on until the next rotation.
             changes["AuthTokenUpdateStrategy"] = "ROTATE"
+        changes |= _user_groups(model, before)
         settings = [("modify_replication_group", {**changes, "ApplyImmediately": True})] if changes else []
         now, wanted = _nodes(before), _nodes(model)
         count = {"NewReplicaCount": wanted - 1, "ApplyImmediately": True}
         if wanted > now:
             return [("increase_replica_count", count), *settings]
         return [*settings, ("decrease_replica_count", count)] if wanted < now else settings
+
+
+def _user_groups(model: Json, before: Json) -> Json:
+    """The move to other users, or between them and a token."""
+    old, new = before.get("UserGroupIds") or [], model.get("UserGroupIds") or []
+    wanted = {"UserGroupIdsToAdd": sorted(set(new) - set(old)), "UserGroupIdsToRemove": sorted(set(old) - set(new))}
+    changes: Json = {name: ids for name, ids in wanted.items() if ids}
+    if new and before.get("AuthToken") and not model.get("AuthToken"):
+        changes["AuthTokenUpdateStrategy"] = "DELETE"
+    if old and not new and model.get("AuthToken"):
+        changes["AuthTokenUpdateStrategy"] = "SET"
+    return changes
 
 
 def _nodes(model: Json) -> int:
@@ -245,6 +279,17 @@ def _asked(cache: Any, model: Json) -> Json:
     return typed(cache, "CreateReplicationGroup", {name: value for name, value in model.items() if name in names})
 
 
+def _created(cache: Any, model: Json) -> Json:
+    """What the creation takes; the member of which snapshots are taken is named when there is one."""
+    return {name: value for name, value in _asked(cache, model).items() if name != "SnapshottingClusterId"}
+
+
+def _final_name(request: Request) -> str:
+    """A name for the snapshot of a resource that goes, as CloudFormation makes them, new each time."""
+    name = re.sub(r"[^a-z0-9]+", "-", f"{request.stack_name}-snapshot-{request.logical_resource_id}".lower())
+    return f"{name[:LONGEST_NAME].strip('-')}-{time.time_ns():x}"
+
+
 def _set_values(cache: Any, name: str, values: Json) -> None:
     if values:
         listed = [{"ParameterName": key, "ParameterValue": str(value)} for key, value in sorted(values.items())]
@@ -260,4 +305,4 @@ def _retag(cache: Any, arn: str, before: Json, model: Json) -> None:
     )
 
 
-RESOURCES: list[type[Resource]] = [SubnetGroup, ParameterGroup, ReplicationGroup]
+RESOURCES: list[type[Resource]] = [SubnetGroup, ParameterGroup, ReplicationGroup, User, UserGroup]

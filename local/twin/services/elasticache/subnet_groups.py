@@ -19,6 +19,8 @@ class SubnetGroups(Provider):
         only("elasticache", "CreateCacheSubnetGroup", request, honoured)
         kept = registry.store(context)
         name = registry.checked_name("CacheSubnetGroupName", request["CacheSubnetGroupName"])
+        if not request["SubnetIds"]:
+            raise errors.value("The parameter SubnetIds must be provided.")
         vpc, subnets = subnets_of(context.region, request["SubnetIds"])
         group = SubnetGroup(
             name,

@@ -133,6 +133,8 @@ def test_a_parameter_is_in_force_on_every_node(caches: Caches, pair: dict[str, A
                 CacheParameterGroupName="pair",
                 ParameterNameValues=[{"ParameterName": name, "ParameterValue": value}],
             )
+    told = client.describe_events(SourceIdentifier="pair-002", SourceType="cache-cluster")["Events"]
+    assert told[-1]["Message"] == "Updated parameter maxmemory-policy to allkeys-lfu"
     client.reset_cache_parameter_group(CacheParameterGroupName="pair", ResetAllParameters=True)
     caches.available("pair")
     assert _memory(caches, pair["NodeGroups"][0]["NodeGroupMembers"][1])["maxmemory_policy"] == "volatile-lru"
@@ -143,6 +145,11 @@ def test_replicas_come_and_go(caches: Caches, pair: dict[str, Any]) -> None:
     grown = client.increase_replica_count(ReplicationGroupId="pair", NewReplicaCount=2, ApplyImmediately=True)
     assert grown["ReplicationGroup"]["Status"] == "modifying"
     third = caches.available("pair")["NodeGroups"][0]["NodeGroupMembers"][2]
+    told = client.describe_events(SourceIdentifier="pair-003", SourceType="cache-cluster")["Events"]
+    assert [one["Message"] for one in told] == [
+        "Cache cluster created",
+        f"Added cache node 0001 in availability zone {third['PreferredAvailabilityZone']}",
+    ]
     assert caches.say(third["ReadEndpoint"], "GET", "session") == caches.say(
         pair["NodeGroups"][0]["PrimaryEndpoint"], "GET", "session"
     )
@@ -174,7 +181,7 @@ def test_a_token_is_rotated_without_cutting_anyone(caches: Caches) -> None:
     caches.available("rotated")
     with pytest.raises(ClientError, match="only after ROTATE"):
         _rotate(caches, THIRD, "SET")
-    with pytest.raises(ClientError, match=r"NotImplemented.*user groups"):
+    with pytest.raises(ClientError, match=r"InvalidParameterCombination.*only when moving to a user group"):
         _rotate(caches, THIRD, "DELETE")
     pid = caches.observed("rotated")["nodes"][0]["pid"]
     os.kill(pid, signal.SIGKILL)
@@ -247,7 +254,7 @@ def test_deleting_leaves_no_process_no_port_no_directory(caches: Caches) -> None
         ({"Engine": "redis"}, "NotImplemented"),
         ({"CacheNodeType": "cache.x9.huge"}, "NotImplemented"),
         ({"TransitEncryptionMode": "preferred"}, "NotImplemented"),
-        ({"UserGroupIds": ["people"]}, "NotImplemented"),
+        ({"UserGroupIds": ["people"]}, "InvalidParameterCombination"),
         ({"CacheSubnetGroupName": "nowhere"}, "CacheSubnetGroupNotFoundFault"),
         ({"CacheParameterGroupName": "nothing"}, "CacheParameterGroupNotFound"),
         ({"ReplicationGroupId": "pair"}, "ReplicationGroupAlreadyExists"),
@@ -267,10 +274,15 @@ def test_what_the_twin_does_not_do_is_refused_by_name(caches: Caches, pair: dict
     client = caches.client()
     with pytest.raises(ClientError, match="elasticache:CompleteMigration"):
         client.complete_migration(ReplicationGroupId="pair")
-    with pytest.raises(ClientError, match="elasticache:CreateCacheCluster"):
-        client.create_cache_cluster(CacheClusterId="alone")
-    with pytest.raises(ClientError, match="UserGroupIdsToAdd"):
-        client.modify_replication_group(ReplicationGroupId="pair", UserGroupIdsToAdd=["people"])
+    with pytest.raises(ClientError, match=r"InvalidParameterValue.*Please use CreateReplicationGroup API"):
+        client.create_cache_cluster(CacheClusterId="alone", Engine="valkey")
+    for engine in ("redis", "memcached"):
+        with pytest.raises(ClientError, match=f"NotImplemented.*{engine}"):
+            client.create_cache_cluster(CacheClusterId="alone", Engine=engine)
+    with pytest.raises(ClientError, match="LogDeliveryConfigurations"):
+        client.modify_replication_group(
+            ReplicationGroupId="pair", LogDeliveryConfigurations=[{"LogType": "slow-log", "Enabled": True}]
+        )
 
 
 def test_everything_is_there_again_after_the_twin_was_stopped(caches: Caches, pair: dict[str, Any]) -> None:

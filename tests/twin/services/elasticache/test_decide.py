@@ -107,6 +107,13 @@ def test_a_surplus_node_ends_and_the_others_stay() -> None:
     assert decide(replace(WELL, surplus=(replace(third, busy=True),))) == []
 
 
+def test_nothing_of_a_deleted_group_ends_before_its_last_snapshot_is_taken() -> None:
+    ending = replace(WELL, deleting=True, saving=True)
+    assert (decide(ending), routes(ending)) == ([], Routes((), ()))
+    dead = replace(ending, nodes=(replace(PRIMARY, alive=False, role=None), REPLICA))
+    assert decide(dead) == [Start("g-001", "it had ended")]
+
+
 def test_a_deleted_group_is_forgotten_when_its_last_node_has_ended() -> None:
     assert decide(replace(WELL, deleting=True)) == [End("g-001"), End("g-002")]
     assert decide(GroupSeen("g", (replace(PRIMARY, busy=True),), deleting=True)) == []
@@ -146,6 +153,9 @@ def test_where_the_endpoints_lead(group: GroupSeen, wanted: Routes) -> None:
         (GroupSeen("g", (replace(NEW, failures=MOST_TRIES),), created=False), Status.CREATE_FAILED),
         (GroupSeen("g", (replace(NEW, failures=MOST_TRIES),)), Status.MODIFYING),
         (replace(WELL, deleting=True), Status.DELETING),
+        (replace(WELL, saving=True), Status.SNAPSHOTTING),
+        (replace(LOST, saving=True), Status.MODIFYING),
+        (replace(WELL, saving=True, deleting=True), Status.DELETING),
     ],
 )
 def test_the_state_is_what_was_seen(group: GroupSeen, wanted: Status) -> None:

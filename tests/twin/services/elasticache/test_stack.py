@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import WaiterError
 
-from tests.twin.services.elasticache.conftest import Caches, eventually, living
+from tests.twin.services.elasticache.conftest import TOKEN, Caches, eventually, living
 
 STACK = "cache-stack"
 TEMPLATE: dict[str, Any] = {
@@ -107,6 +107,50 @@ def test_a_stack_makes_changes_replaces_and_deletes_a_cache(caches: Caches, temp
     assert (_caches(caches), living(caches.here.state / "elasticache")) == ([], [])
 
 
+def test_what_asks_for_a_snapshot_leaves_one_and_another_begins_with_it(
+    caches: Caches, template: dict[str, Any]
+) -> None:
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-attribute-deletionpolicy.html"""
+    name, made = "saved-stack", copy.deepcopy(template)
+    group = made["Resources"]["Group"] | {"DeletionPolicy": "Snapshot", "UpdateReplacePolicy": "Snapshot"}
+    made["Resources"] = {"Subnets": made["Resources"]["Subnets"], "Group": group}
+    made["Outputs"] = {key: one for key, one in made["Outputs"].items() if key != "TokenArn"}
+    properties = group["Properties"]
+    properties |= {
+        "AuthToken": TOKEN,
+        "NumCacheClusters": 1,
+        "AutomaticFailoverEnabled": False,
+        "MultiAZEnabled": False,
+        "ReplicationGroupId": "saved-by-stack",
+        "SnapshottingClusterId": "saved-by-stack-001",
+        "SnapshotRetentionLimit": 0,
+    }
+    del properties["CacheParameterGroupName"]
+    outputs = _deploy(caches, made, name)
+    assert caches.describe("saved-by-stack")["SnapshottingClusterId"] == "saved-by-stack-001"
+    _say(caches, outputs, "SET", "key", "one")
+
+    properties |= {"ReplicationGroupId": "saved-anew", "SnapshottingClusterId": "saved-anew-001"}
+    outputs = _deploy(caches, made, name)
+    eventually(lambda: [one["id"] for one in _caches(caches)], ["saved-anew"])
+    (first,) = _snapshots(caches)
+    assert first.startswith("saved-stack-snapshot-group-")
+    assert _say(caches, outputs, "GET", "key") is None
+    properties |= {"ReplicationGroupId": "saved-again", "SnapshotName": first}
+    del properties["SnapshottingClusterId"]
+    outputs = _deploy(caches, made, name)
+    assert _say(caches, outputs, "GET", "key") == "one"
+
+    _say(caches, outputs, "SET", "key", "two")
+    _delete(caches, name)
+    assert (_caches(caches), len(_snapshots(caches))) == ([], 3)
+    last = caches.create("from-last", 1, SnapshotName=_snapshots(caches)[-1])
+    assert caches.say(last["NodeGroups"][0]["PrimaryEndpoint"], "GET", "key") == "two"
+    caches.delete("from-last")
+    for snapshot in _snapshots(caches):
+        caches.client().delete_snapshot(SnapshotName=snapshot)
+
+
 def test_a_parameter_that_is_not_applied_fails_the_stack_by_its_name(caches: Caches) -> None:
     group = copy.deepcopy(TEMPLATE["Resources"]["Parameters"])
     group["Properties"]["Properties"] = {"rename-commands": "flushall x"}
@@ -142,6 +186,14 @@ def _delete(caches: Caches, name: str = STACK) -> None:
 def _reach(caches: Caches, outputs: dict[str, str]) -> tuple[dict[str, Any], str]:
     secret = caches.client("secretsmanager").get_secret_value(SecretId=outputs["TokenArn"])["SecretString"]
     return {"Address": outputs["Address"], "Port": int(outputs["Port"])}, secret
+
+
+def _say(caches: Caches, outputs: dict[str, str], *command: str) -> object:
+    return caches.say({"Address": outputs["Address"], "Port": int(outputs["Port"])}, *command)
+
+
+def _snapshots(caches: Caches) -> list[str]:
+    return [one["SnapshotName"] for one in caches.client().describe_snapshots()["Snapshots"]]
 
 
 def _policy(caches: Caches, endpoint: dict[str, Any], token: str) -> str:
