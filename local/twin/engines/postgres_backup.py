@@ -149,7 +149,7 @@ def _one(connection: psycopg.Connection, query: LiteralString) -> object:
 
 @contextlib.contextmanager
 def _whole(target: Path) -> Iterator[Path]:
-    unfinished = target.with_name(f"unfinished-{target.name}")
+    unfinished = target.parent / ".unfinished" / target.name
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(mode=0o700, parents=True)
     try:

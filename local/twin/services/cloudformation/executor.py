@@ -25,7 +25,9 @@ from twin.services.cloudformation.rollback import Did, Step, Undo, plan
 
 type Json = dict[str, Any]
 
-_NO_SNAPSHOT = "The twin takes no snapshots yet, as {policy} Snapshot asks: set it to Retain or Delete"
+_NO_SNAPSHOT = "The twin takes no snapshots of {type}, as {policy} Snapshot asks: set it to Retain or Delete"
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-deletionpolicy.html
+_SNAPSHOT_BY_DEFAULT = {"AWS::RDS::DBInstance"}
 _DID = {ChangeAction.Add: Did.CREATED, ChangeAction.Modify: Did.UPDATED}
 
 
@@ -42,6 +44,7 @@ class Executor(ChangeSetModelExecutor):
         self._failed: tuple[str, str] | None = None
         self._undoing = False
         self._left: list[str] = []
+        self._kept_by_snapshot: set[str] = set()
         self._creates = change_set.stack.status == StackStatus.CREATE_IN_PROGRESS
         self._former = copy.deepcopy(change_set.stack.resolved_resources)
 
@@ -176,20 +179,26 @@ class Executor(ChangeSetModelExecutor):
             kept = name in getattr(self._change_set.stack, "retained", ())
             if kept or before.deletion_policy == DeletionPolicy.RetainExceptOnCreate:
                 before.deletion_policy = DeletionPolicy.Retain
-            if before.deletion_policy == DeletionPolicy.Snapshot:
-                self._refuse_removal(name, before.resource_type, "DeletionPolicy")
-                return
+            unsaid = is_nothing(before.deletion_policy) or before.deletion_policy is None
+            by_default = unsaid and before.resource_type in _SNAPSHOT_BY_DEFAULT
+            if before.deletion_policy == DeletionPolicy.Snapshot or by_default:
+                if not _takes_snapshots(before.resource_type):
+                    self._refuse_removal(name, before.resource_type, "DeletionPolicy")
+                    return
+                self._kept_by_snapshot.add(name)
         elif not is_nothing(after) and not is_nothing(before):
             fixed = _schema(after.resource_type).get("createOnlyProperties") or []
             after.requires_replacement = replaces(fixed, before.properties.properties, after.properties.properties)
             if after.requires_replacement and after.update_replace_policy == UpdateReplacePolicy.Snapshot:
-                self._refuse_removal(name, after.resource_type, "UpdateReplacePolicy")
+                if not _takes_snapshots(after.resource_type):
+                    self._refuse_removal(name, after.resource_type, "UpdateReplacePolicy")
+                self._kept_by_snapshot.add(name)
         super()._execute_resource_change(name=name, before=before, after=after)
 
     def _refuse_removal(self, name: str, resource_type: str, policy: str) -> None:
         """Fail the stack's deletion or, before anything is replaced or removed, its update."""
         deletes = self._change_set.stack.status == StackStatus.DELETE_IN_PROGRESS
-        reason = _NO_SNAPSHOT.format(policy=policy)
+        reason = _NO_SNAPSHOT.format(type=resource_type, policy=policy)
         self._process_event(
             action=ChangeAction.Remove if deletes else ChangeAction.Modify,
             logical_resource_id=name,
@@ -200,6 +209,15 @@ class Executor(ChangeSetModelExecutor):
         if not deletes:
             raise TriggerRollback(name, reason)
         self._left.append(name)
+
+    def create_resource_provider_payload(
+        self, action: Any, logical_resource_id: str, *arguments: Any, **named: Any
+    ) -> Any:
+        """What a type is called with; where a policy asks for it, that its deletion begins with a snapshot."""
+        payload = super().create_resource_provider_payload(action, logical_resource_id, *arguments, **named)
+        if action == ChangeAction.Remove and logical_resource_id in self._kept_by_snapshot and not self._undoing:
+            payload["callbackContext"] = {"snapshot": True}
+        return payload
 
     def _execute_resource_action(
         self,
@@ -292,6 +310,10 @@ class Executor(ChangeSetModelExecutor):
 def _has_id(resource_type: str, model: Json) -> bool:
     paths = _schema(resource_type).get("primaryIdentifier") or []
     return bool(model) and all(model.get(path.removeprefix("/properties/").split("/")[0]) for path in paths)
+
+
+def _takes_snapshots(resource_type: str) -> bool:
+    return bool(getattr(ResourceProviderExecutor.try_load_resource_provider(resource_type), "SNAPSHOTS", False))
 
 
 def _schema(resource_type: str) -> Json:

@@ -21,7 +21,7 @@ LOGS = ("postgresql", "upgrade")
 STORAGE_TYPES = ("gp2", "gp3", "io1", "io2", "standard")
 PORTS = range(1150, 65536)
 SMALLEST, LARGEST, LONGEST_RETENTION = 20, 65536, 35
-SHORTEST_PASSWORD, LONGEST_PASSWORD, LONGEST_NAME = 8, 128, 63
+SHORTEST_PASSWORD, LONGEST_PASSWORD, LONGEST_NAME, LONGEST_SNAPSHOT_NAME = 8, 128, 63, 255
 
 # Kept and given back; they have no counterpart on one machine.
 DEFAULTS: Json = {
@@ -146,7 +146,8 @@ def to_restore(operation: str, request: Json, of: Json, more: Iterable[str] = ()
 
 def check_identifier(name: str, parameter: str = "DBInstanceIdentifier") -> None:
     """Raise AWS's error for an identifier that is none."""
-    if not _IDENTIFIER.fullmatch(name.lower()) or len(name) > LONGEST_NAME:
+    longest = LONGEST_SNAPSHOT_NAME if "Snapshot" in parameter else LONGEST_NAME
+    if not _IDENTIFIER.fullmatch(name.lower()) or len(name) > longest:
         text = f"The parameter {parameter} is not a valid identifier. Identifiers must begin with a letter; "
         text += "must contain only ASCII letters, digits, and hyphens; and must not end with a hyphen or contain two "
         raise errors.value(text + "consecutive hyphens.")

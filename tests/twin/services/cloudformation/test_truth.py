@@ -230,7 +230,7 @@ def test_functions_that_core_passes_on_are_computed(twin: Twin, stack: str) -> N
     assert outputs == {"Block": "10.0.1.0/24", "Json": f'{{"name":"/{stack}/text"}}', "Count": "3"}
 
 
-def test_what_asks_for_a_snapshot_is_not_removed_before_there_are_snapshots(twin: Twin, stack: str) -> None:
+def test_what_asks_for_a_snapshot_is_not_removed_where_none_can_be_taken(twin: Twin, stack: str) -> None:
     """The policy is the engine's, whatever the type: a parameter is quicker than a database."""
     cloudformation, ssm = twin.client("cloudformation"), twin.client("ssm")
     text, other = parameter(f"/{stack}/text", "one"), parameter(f"/{stack}/other", "x")
@@ -248,7 +248,8 @@ def test_what_asks_for_a_snapshot_is_not_removed_before_there_are_snapshots(twin
         failed = [one for one in events(twin, stack) if one[1] == "UPDATE_FAILED"][-1]
         assert (failed[0], failed[2]) == (
             "Text",
-            f"The twin takes no snapshots yet, as {policy} Snapshot asks: set it to Retain or Delete",
+            f"The twin takes no snapshots of AWS::SSM::Parameter, as {policy} Snapshot asks: "
+            "set it to Retain or Delete",
         )
 
     cloudformation.delete_stack(StackName=stack)
@@ -258,7 +259,7 @@ def test_what_asks_for_a_snapshot_is_not_removed_before_there_are_snapshots(twin
         20,
     )
     assert seen["StackStatus"] == "DELETE_FAILED"
-    assert "takes no snapshots yet" in next(one for one in events(twin, stack) if one[1] == "DELETE_FAILED")[2]
+    assert "takes no snapshots of" in next(one for one in events(twin, stack) if one[1] == "DELETE_FAILED")[2]
     assert {ssm.get_parameter(Name=f"/{stack}/{name}")["Parameter"]["Value"] for name in ("text", "other")} == {
         "two",
         "x",

@@ -41,7 +41,7 @@ def test_a_replica_follows_reads_and_is_promoted(databases: Databases) -> None:
     eventually(lambda: _rows(databases, replica), lambda count: count == 3, 30)
 
     for call in (rds.stop_db_instance, lambda **named: rds.delete_db_instance(FinalDBSnapshotIdentifier="x", **named)):
-        with pytest.raises(ClientError, match="read replica|replica instance"):
+        with pytest.raises(ClientError, match=r"read replica|replica instance"):
             call(DBInstanceIdentifier=replica)
     with pytest.raises(ClientError, match=r"InvalidDBInstanceState.*not a read replica"):
         rds.promote_read_replica(DBInstanceIdentifier=name)
