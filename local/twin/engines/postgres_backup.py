@@ -28,7 +28,7 @@ from twin.engines.postgres import (
     write_configuration,
 )
 
-ARCHIVE_SECONDS, RECOVER_SECONDS = 60, 600
+ARCHIVE_SECONDS, BEGIN_SECONDS, RECOVER_SECONDS = 60, 5, 600
 # What a data directory must not bring along: whom its former server waited for or followed.
 _FORMER = ("postgresql.auto.conf", "twin.primary.conf", "standby.signal", "recovery.signal", "postmaster.pid")
 _RECOVERING = "recovery.signal"
@@ -91,7 +91,22 @@ def recover(copy: Path, node: Node, archive: Path, until: datetime | None) -> No
     (node.data / "twin.primary.conf").unlink()
 
 
-def mark(node: Node) -> datetime:
+def begin(node: Node) -> None:
+    """Wait until the running server archives its log; ProcessError when it does not.
+
+    It takes a new configuration beside its work: what it has finished before that is in no archive.
+    """
+    for last in (False, False, False, True):
+        try:
+            mark(node, BEGIN_SECONDS)
+        except ProcessError:
+            if last:
+                raise
+        else:
+            return
+
+
+def mark(node: Node, seconds: float = ARCHIVE_SECONDS) -> datetime:
     """Bring the log into the archive and return the moment up to which it can be played; ProcessError when it stays.
 
     A commit after that moment is in the archive: it is by such a one that a recovery knows where to stop.
@@ -103,10 +118,10 @@ def mark(node: Node) -> datetime:
         moment = _one(connection, "select clock_timestamp()")
         connection.execute("select pg_current_xact_id()")
         segment = _one(connection, "select pg_walfile_name(pg_switch_wal())")
-    deadline = time.monotonic() + ARCHIVE_SECONDS
+    deadline = time.monotonic() + seconds
     while not (node.archive / f"{segment}.gz").exists():
         if time.monotonic() > deadline:
-            raise ProcessError(f"the log {segment} of {node.name} was not archived in {ARCHIVE_SECONDS} s")
+            raise ProcessError(f"the log {segment} of {node.name} was not archived in {seconds} s")
         time.sleep(0.02)
     assert isinstance(moment, datetime)
     return moment

@@ -7,7 +7,7 @@ from twin.core.errors import ProcessError
 from twin.services.rds import backups, parameters, replicas
 from twin.services.rds.database import Database
 from twin.services.rds.decide import Act
-from twin.services.rds.events import Taken, Told, tell, tell_snapshot
+from twin.services.rds.events import Told, tell
 from twin.services.rds.models import LOCK, Instance, SnapshotStatus, store
 from twin.services.rds.volume import FIRST
 
@@ -118,8 +118,9 @@ def _apply(instance: Instance, database: Database) -> None:
         group = store(instance.region).parameter_groups[instance.parameter_group]
         wanted = parameters.at_once(group, database.booted, database.booted_group)
     changed = wanted != database.parameters
-    database.archive = backups.archive_for(instance)
     database.apply(wanted)
+    if (archive := backups.archive_for(instance)) != database.archive:
+        database.archive_in(archive)
     if changed:
         tell(instance, Told.PARAMETERS)
 
@@ -154,8 +155,7 @@ def _back_up(instance: Instance, database: Database) -> None:
         if snapshot.tries >= backups.MOST_TRIES:
             snapshot.status = SnapshotStatus.FAILED
         raise
-    snapshot.taken_at, snapshot.status = datetime.now(UTC), SnapshotStatus.AVAILABLE
-    tell_snapshot(snapshot, Taken.CREATED if snapshot.manual else Taken.CREATED_AUTOMATED)
+    backups.complete(snapshot, datetime.now(UTC))
     if not snapshot.manual:
         tell(instance, Told.BACKED_UP)
 

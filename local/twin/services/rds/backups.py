@@ -61,6 +61,11 @@ def expired(retention: int, taken: Sequence[datetime], now: datetime) -> list[da
 def due(instance: Instance) -> Snapshot | None:
     """The snapshot of the instance that is to be taken next."""
     waiting = [one for one in _of(instance) if one.status is SnapshotStatus.CREATING]
+    for one in waiting:
+        if place_of(one).exists():
+            # The copy was made before the twin ended without having written that down.
+            complete(one, datetime.fromtimestamp(place_of(one).stat().st_mtime, UTC))
+    waiting = [one for one in waiting if one.status is SnapshotStatus.CREATING]
     return min(waiting, key=lambda one: one.asked_at, default=None)
 
 
@@ -87,6 +92,15 @@ def ask(instance: Instance, identifier: str, *, manual: bool, tags: dict[str, st
         store(instance.region).snapshots[identifier] = snapshot
     tell_snapshot(snapshot, Taken.CREATING if manual else Taken.CREATING_AUTOMATED)
     return snapshot
+
+
+def complete(snapshot: Snapshot, moment: datetime) -> None:
+    """The copy is there, of this moment."""
+    with LOCK:
+        if snapshot.status is SnapshotStatus.AVAILABLE:
+            return
+        snapshot.taken_at, snapshot.status = moment, SnapshotStatus.AVAILABLE
+    tell_snapshot(snapshot, Taken.CREATED if snapshot.manual else Taken.CREATED_AUTOMATED)
 
 
 def keep(instance: Instance, now: datetime) -> None:

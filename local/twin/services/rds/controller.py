@@ -19,6 +19,7 @@ from twin.services.rds.acts import perform
 from twin.services.rds.database import Database, owner
 from twin.services.rds.decide import Act, Seen, Standby, decide, is_as_asked, lacks, status
 from twin.services.rds.events import Told, tell
+from twin.services.rds.metrics import Figures
 from twin.services.rds.models import LOCK, Instance, ParameterGroup, all_instances, store
 from twin.services.rds.placement import place
 from twin.services.rds.volume import NODES, Volume
@@ -26,6 +27,7 @@ from twin.services.rds.volume import NODES, Volume
 INTERVAL = 0.25
 RETRY_LEAST, RETRY_MOST = 0.5, 30.0
 FAILURES = 3
+MARK_RETRY = 5.0
 SHUTDOWN_SECONDS = 8.0
 
 
@@ -34,6 +36,7 @@ class Controller:
 
     def __init__(self) -> None:
         self.loop = Loop("rds", self.cycle, INTERVAL)
+        self.figures = Figures(lambda instance: (self.database(instance), self.observe(instance)))
         self._slot = Slot(self.loop)
         self._databases: dict[str, Database] = {}
         self._failures: dict[str, int] = {}
@@ -45,6 +48,7 @@ class Controller:
 
     def stop(self) -> None:
         """Stop the loop and all nodes in order, the instances side by side."""
+        self.figures.loop.stop()
         self.loop.stop()
         deadline = time.monotonic() + SHUTDOWN_SECONDS
         while any(map(self._slot.busy, self._databases)) and time.monotonic() < deadline:
@@ -161,7 +165,7 @@ class Controller:
             backup.latest = database.mark()
             self._marked[key] = time.monotonic() + world().wait_scaled(backups.MARK_SECONDS)
 
-        self._marked[key] = time.monotonic() + RETRY_MOST
+        self._marked[key] = time.monotonic() + MARK_RETRY
         self._slot.run(key, mark)
 
     def _tell_replication(self, instance: Instance, seen: Seen) -> None:
@@ -273,6 +277,7 @@ def start() -> None:
     _controller = Controller()
     register("databases", _status)
     _controller.loop.start()
+    _controller.figures.loop.start()
 
 
 def stop() -> None:

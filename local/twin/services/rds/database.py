@@ -165,6 +165,18 @@ class Database:
                 process.kill()
             postgres_backup.take_at_rest(self.node(name), target)
 
+    def archive_in(self, archive: Path | None) -> None:
+        """Let the running primary archive its log there; on return it does."""
+        self.archive = archive
+        try:
+            self.apply(self.parameters)
+            if archive is not None:
+                postgres_backup.begin(self.node(self.record.primary))
+        except Exception:
+            # It is tried again only where it is seen not to be so.
+            self.archive = None
+            raise
+
     def mark(self) -> datetime:
         """Bring the log into the archive; the moment up to which the instance can be restored."""
         return postgres_backup.mark(self.node(self.record.primary))

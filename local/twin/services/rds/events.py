@@ -46,11 +46,6 @@ class Told(Enum):
     REPLICATING = ("Replication for the Read Replica resumed.", "read replica")
     INTERRUPTED = ("Replication has stopped.", "read replica")
     TERMINATED = ("Replication streaming has been terminated.", "read replica")
-    LOW_STORAGE = (
-        "The free storage capacity for DB instance: {} is low at {}% of the provisioned storage [Provisioned Storage: "
-        "{}, Free Storage: {}]. You may want to increase the provisioned storage to address this issue.",
-        "low storage",
-    )
 
 
 class Taken(Enum):
