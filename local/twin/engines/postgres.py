@@ -6,6 +6,7 @@ WAL, fast retries.
 """
 
 import contextlib
+import shlex
 import shutil
 import subprocess
 import time
@@ -39,6 +40,7 @@ _SETTINGS: Mapping[str, str] = {
     "wal_log_hints": "on",
     "wal_keep_size": "'256MB'",
     "hot_standby": "on",
+    "archive_mode": "on",
     "wal_retrieve_retry_interval": "'100ms'",
     "wal_receiver_timeout": "'5s'",
     "wal_sender_timeout": "'5s'",
@@ -53,7 +55,8 @@ class Node:
     name: as which it replicates. data: its directory. log: the file it writes to.
     address, port: where it listens. certificate: its leaf; the chain is what it trusts in others.
     password: that of TWIN_ROLE. settings: of the parameter group, over the engine's own.
-    force_tls: whether a client that comes in plain text is turned away.
+    force_tls: whether a client that comes in plain text is turned away. archive: where finished segments of its log
+    are put, None for nowhere.
     """
 
     name: str
@@ -65,6 +68,7 @@ class Node:
     password: str = field(repr=False)
     settings: Mapping[str, str] = field(default_factory=dict)
     force_tls: bool = True
+    archive: Path | None = None
 
     def conninfo(self, database: str = "postgres", **more: str) -> str:
         """How TWIN_ROLE connects to it, TLS verified."""
@@ -98,7 +102,7 @@ def programs() -> Path:
 
 def version() -> str:
     """The version that runs, as `17.10`."""
-    return _tool("postgres", "--version").rsplit(" ", 1)[-1].strip()
+    return tool("postgres", "--version").rsplit(" ", 1)[-1].strip()
 
 
 def create(node: Node) -> None:
@@ -107,7 +111,7 @@ def create(node: Node) -> None:
     password = node.data.with_suffix(".password")
     write_atomic(password, node.password)
     try:
-        _tool(
+        tool(
             "initdb", "-D", str(node.data), "-U", TWIN_ROLE, "--auth=scram-sha-256", f"--pwfile={password}",
             "-E", "UTF8", "--locale=C.UTF-8", "--no-sync",
         )  # fmt: skip
@@ -122,20 +126,28 @@ def copy(node: Node, primary: Node) -> None:
     """
     shutil.rmtree(node.data, ignore_errors=True)
     node.data.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    base_backup(primary, node.data)
+    # Whom the primary waits for is no business of the copy's.
+    (node.data / "postgresql.auto.conf").unlink(missing_ok=True)
+    follow(node, primary)
+
+
+def base_backup(primary: Node, target: Path) -> None:
+    """Copy the data of the running server to `target`, with the log that the copy needs; ProcessError if it fails."""
     # Everybody on the machine may read a command line, only its owner an environment.
     whence = psycopg.conninfo.make_conninfo(
         **{k: str(v) for k, v in psycopg.conninfo.conninfo_to_dict(primary.conninfo()).items() if k != "password"}
     )
-    _tool(
-        "pg_basebackup", "-D", str(node.data), "-X", "stream", "-c", "fast", "--no-sync", "-d", whence,
+    tool(
+        "pg_basebackup", "-D", str(target), "-X", "stream", "-c", "fast", "--no-sync", "-d", whence,
         password=primary.password,
     )  # fmt: skip
-    follow(node, primary)
 
 
-def follow(node: Node, primary: Node) -> None:
-    """Let the node, when it is started, be a standby of `primary`."""
-    write_atomic(node.data / "twin.primary.conf", f"primary_conninfo = {_quote(_primary_conninfo(node, primary))}\n")
+def follow(node: Node, primary: Node, more: str = "") -> None:
+    """Let the node, when it is started, be a standby of `primary`; `more`: further lines of its configuration."""
+    line = f"primary_conninfo = {quote(primary.conninfo(application_name=node.name))}\n"
+    write_atomic(node.data / "twin.primary.conf", line + more)
     (node.data / "standby.signal").touch()
 
 
@@ -146,18 +158,23 @@ def is_copied_at(data: Path) -> bool:
 
 def start(node: Node) -> Process:
     """Start the server and wait until it answers; raise ProcessError with its last log line when it does not."""
-    _write_configuration(node)
-    (node.data / "postmaster.pid").unlink(missing_ok=True)
-    process = spawn(
-        f"postgres-{node.name}", [programs() / "postgres", "-D", node.data], env=_ENVIRONMENT, log=node.log, unroot=True
-    )
+    write_configuration(node)
+    process = launch(node)
     deadline = time.monotonic() + START_SECONDS
     while not answers(node):
         if not process.alive or time.monotonic() > deadline:
             process.kill()
-            raise ProcessError(f"postgres {node.name} did not start: {_last_line(node.log)} (log: {node.log})")
+            raise ProcessError(f"postgres {node.name} did not start: {last_line(node.log)} (log: {node.log})")
         time.sleep(0.02)
     return process
+
+
+def launch(node: Node) -> Process:
+    """Start the server as it is configured, without waiting for it."""
+    (node.data / "postmaster.pid").unlink(missing_ok=True)
+    return spawn(
+        f"postgres-{node.name}", [programs() / "postgres", "-D", node.data], env=_ENVIRONMENT, log=node.log, unroot=True
+    )
 
 
 def stop(node: Node, process: Process) -> None:
@@ -205,29 +222,36 @@ def require_standby(node: Node, name: str | None) -> None:
         connection.execute("select pg_reload_conf()")
 
 
+def promote(node: Node) -> None:
+    """Let a standby follow nobody any more and take writes; raise psycopg.Error or ProcessError when it does not."""
+    with psycopg.connect(node.conninfo(), autocommit=True) as connection:
+        row = connection.execute("select not pg_is_in_recovery() or pg_promote(true, %s)", [TOOL_SECONDS]).fetchone()
+    if row is None or not row[0]:
+        raise ProcessError(f"postgres {node.name} was not promoted within {TOOL_SECONDS} s")
+    (node.data / "twin.primary.conf").unlink(missing_ok=True)
+
+
 def reload(node: Node) -> None:
     """Put the node's settings in force as far as a running server can; raise psycopg.Error when it does not answer."""
-    _write_configuration(node)
+    write_configuration(node)
     with psycopg.connect(node.conninfo(), autocommit=True) as connection:
         connection.execute("select pg_reload_conf()")
-
-
-def _primary_conninfo(node: Node, primary: Node) -> str:
-    return primary.conninfo(application_name=node.name)
 
 
 _ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 
 
-def _write_configuration(node: Node) -> None:
+def write_configuration(node: Node) -> None:
+    """Write what the server reads when it is started or told to reload."""
     settings = {
         **_SETTINGS,
-        **{name: _quote(value) for name, value in node.settings.items()},
-        "listen_addresses": _quote(node.address),
+        **{name: quote(value) for name, value in node.settings.items()},
+        "archive_command": quote(_archive_command(node.archive)),
+        "listen_addresses": quote(node.address),
         "port": str(node.port),
-        "ssl_cert_file": _quote(str(node.certificate.cert_path)),
-        "ssl_key_file": _quote(str(node.certificate.key_path)),
-        "ssl_ca_file": _quote(str(node.certificate.chain_path)),
+        "ssl_cert_file": quote(str(node.certificate.cert_path)),
+        "ssl_key_file": quote(str(node.certificate.key_path)),
+        "ssl_ca_file": quote(str(node.certificate.chain_path)),
     }
     lines = [f"{name} = {value}" for name, value in settings.items()]
     lines.append("include_if_exists 'twin.primary.conf'")
@@ -239,7 +263,17 @@ def _write_configuration(node: Node) -> None:
     write_atomic(node.data / "pg_hba.conf", "\n".join(access) + "\n")
 
 
-def _tool(name: str, *arguments: str, password: str = "") -> str:
+def _archive_command(archive: Path | None) -> str:
+    """A segment is there as a whole or not at all; one that is there already is not written again."""
+    if archive is None:
+        return "true"
+    where = shlex.quote(str(archive)).replace("%", "%%")  # a per cent sign begins a placeholder
+    made = f"gzip -1 -c %p > {where}/.%f && mv {where}/.%f {where}/%f.gz"
+    return f"test -f {where}/%f.gz || {{ {made}; }}"
+
+
+def tool(name: str, *arguments: str, password: str = "") -> str:
+    """Run a PostgreSQL program and return what it says; raise ProcessError with its last words when it fails."""
     done = subprocess.run(
         not_as_root([programs() / name, *arguments]),
         capture_output=True,
@@ -255,11 +289,13 @@ def _tool(name: str, *arguments: str, password: str = "") -> str:
     return done.stdout
 
 
-def _quote(value: str) -> str:
+def quote(value: str) -> str:
+    """The value as a line of configuration takes it."""
     doubled = value.replace("\\", "\\\\").replace("'", "''")
     return f"'{doubled}'"
 
 
-def _last_line(log: Path) -> str:
+def last_line(log: Path) -> str:
+    """What a server wrote last."""
     lines = log.read_text(errors="replace").splitlines() if log.exists() else []
     return lines[-1] if lines else "without a word"

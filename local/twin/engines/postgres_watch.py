@@ -1,4 +1,4 @@
-"""Asks a primary how it is over one standing connection, in a thread of its own: one that hangs holds up nobody."""
+"""Asks a server how it is over one standing connection, in a thread of its own: one that hangs holds up nobody."""
 
 import threading
 import time
@@ -12,7 +12,10 @@ INTERVAL = 0.25
 _QUESTION = """
 select (select coalesce(array_agg(name::text), '{}') from pg_settings where pending_restart),
        (select coalesce(array_agg(array[application_name, state, sync_state]), '{}') from pg_stat_replication),
-       current_setting('synchronous_standby_names') <> ''
+       current_setting('synchronous_standby_names') <> '',
+       exists (select from pg_stat_wal_receiver where status = 'streaming'),
+       (select count(*) from pg_stat_activity where backend_type = 'client backend' and usename <> current_user),
+       case when pg_is_in_recovery() then extract(epoch from now() - pg_last_xact_replay_timestamp())::float8 end
 """
 
 
@@ -21,7 +24,9 @@ class Sight:
     """What a primary answered.
 
     asked, at: when it was asked and when it answered, on the monotonic clock. waiting: settings that only a restart
-    puts in force. requires_standby: whether commits wait for a standby.
+    puts in force. requires_standby: whether commits wait for a standby. receives: whether it is one itself and gets
+    what its primary commits. connections: of others than the twin. lag: seconds since the last commit that a standby
+    has played, None for a primary.
     """
 
     asked: float
@@ -29,6 +34,9 @@ class Sight:
     replicas: tuple[Replica, ...]
     waiting: frozenset[str]
     requires_standby: bool
+    receives: bool
+    connections: int
+    lag: float | None
 
 
 class Watcher:
@@ -81,6 +89,6 @@ class Watcher:
             row = connection.execute(_QUESTION).fetchone()
             assert row is not None
             replicas = tuple(Replica(*one) for one in row[1])
-            self._seen = Sight(asked, time.monotonic(), replicas, frozenset(row[0]), row[2])
+            self._seen = Sight(asked, time.monotonic(), replicas, frozenset(row[0]), *row[2:])
             self._now.wait(INTERVAL)
             self._now.clear()

@@ -27,6 +27,8 @@ from twin.services.common.resources import SNAPSHOT
 type Json = dict[str, Any]
 
 _NO_SNAPSHOT = "The twin takes no snapshot of {type}, as {policy} Snapshot asks: set it to Retain or Delete"
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-deletionpolicy.html
+_SNAPSHOT_BY_DEFAULT = {"AWS::RDS::DBInstance"}
 _DID = {ChangeAction.Add: Did.CREATED, ChangeAction.Modify: Did.UPDATED}
 
 
@@ -193,10 +195,11 @@ class Executor(ChangeSetModelExecutor):
             kept = name in getattr(self._change_set.stack, "retained", ())
             if kept or before.deletion_policy == DeletionPolicy.RetainExceptOnCreate:
                 before.deletion_policy = DeletionPolicy.Retain
-            if before.deletion_policy == DeletionPolicy.Snapshot and not self._save(
-                name, before.resource_type, "DeletionPolicy"
-            ):
-                return
+            unsaid = is_nothing(before.deletion_policy) or before.deletion_policy is None
+            by_default = unsaid and before.resource_type in _SNAPSHOT_BY_DEFAULT
+            if before.deletion_policy == DeletionPolicy.Snapshot or by_default:
+                if not self._save(name, before.resource_type, "DeletionPolicy"):
+                    return
         elif not is_nothing(after) and not is_nothing(before):
             fixed = _schema(after.resource_type).get("createOnlyProperties") or []
             after.requires_replacement = replaces(fixed, before.properties.properties, after.properties.properties)

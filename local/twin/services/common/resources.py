@@ -49,21 +49,25 @@ class Resource(ResourceProvider):
 
     TYPE: its name. REF: the property that Ref gives. HONOURED: the properties with which it does something.
     RECORDED: those that are kept and given back, but have no counterpart on one machine. A property of which only
-    parts are done is named by these: `Rules.*.Status`, with `*` for each element of a list. SNAPSHOTS: whether its
-    deletion takes a snapshot first where `asks_for_snapshot(request)`, as DeletionPolicy Snapshot wants it.
+    parts are done is named by these: `Rules.*.Status`, with `*` for each element of a list. REPLACING: properties of
+    which another value makes another resource, beyond those that its schema names. SNAPSHOTS: whether its deletion
+    takes a snapshot first where `asks_for_snapshot(request)`, as DeletionPolicy Snapshot wants it.
     """
 
     TYPE: ClassVar[str]
     REF: ClassVar[str]
     HONOURED: ClassVar[frozenset[str]]
     RECORDED: ClassVar[frozenset[str]] = frozenset()
+    REPLACING: ClassVar[frozenset[str]] = frozenset()
     SNAPSHOTS: ClassVar[bool] = False
     SCHEMA: ClassVar[Json]
 
     def __init_subclass__(cls, **more: Any) -> None:
         super().__init_subclass__(**more)
         if "TYPE" in vars(cls):
-            cls.SCHEMA = {**schema(cls.TYPE), "primaryIdentifier": [f"/properties/{cls.REF}"]}
+            published = schema(cls.TYPE)
+            fixed = [*published.get("createOnlyProperties", []), *(f"/properties/{one}" for one in cls.REPLACING)]
+            cls.SCHEMA = {**published, "createOnlyProperties": fixed, "primaryIdentifier": [f"/properties/{cls.REF}"]}
 
     def client(self, request: Request, service: str | None = None) -> Any:
         """A client of the type's own service, or of another, in the stack's region."""

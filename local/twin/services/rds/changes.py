@@ -4,6 +4,7 @@ https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Overview.DBInstance.Modif
 """
 
 from twin.services.common.api import Json
+from twin.services.rds.events import Told, tell
 from twin.services.rds.models import Instance
 
 # Applied at once whatever ApplyImmediately says.
@@ -14,6 +15,8 @@ PROMPT = frozenset({"AutoMinorVersionUpgrade", "CACertificateIdentifier", "CopyT
 # Put off to the window without ApplyImmediately.
 DEFERRED = frozenset({"AllocatedStorage", "BackupRetentionPeriod", "DBInstanceClass", "Iops", "LicenseModel", "MultiAZ",
                       "StorageThroughput", "StorageType"})  # fmt: skip
+
+_TOLD = {"AllocatedStorage": Told.STORAGE, "DBInstanceClass": Told.CLASS}
 
 
 def divide(instance: Instance, changes: Json, *, immediately: bool) -> tuple[Json, Json]:
@@ -38,12 +41,16 @@ def apply(instance: Instance, changes: Json) -> None:
             case "MasterUserPassword":
                 instance.password = value
             case "DBParameterGroupName":
+                if value != instance.parameter_group:
+                    tell(instance, Told.GROUP, value)
                 instance.parameter_group = value
             case "DeletionProtection":
                 instance.deletion_protection = value
             case "VpcSecurityGroupIds":
                 instance.security_groups = list(value)
             case _:
+                if name in _TOLD and value != instance.recorded[name]:
+                    tell(instance, _TOLD[name])
                 instance.recorded[name] = value
         instance.pending.pop(name, None)
 

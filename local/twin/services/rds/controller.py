@@ -13,15 +13,17 @@ from twin.core.addresses import book, loopback
 from twin.core.loop import Loop, Slot, tend_each
 from twin.core.status import register
 from twin.core.timeline import emit
+from twin.core.world import world
 from twin.engines import postgres
 from twin.engines.tcp_front import front
 from twin.services.network import registry
 from twin.services.network.models import Interface
-from twin.services.rds import changes, parameters, windows
+from twin.services.rds import backups, changes, parameters, windows
 from twin.services.rds.acts import perform
 from twin.services.rds.database import Database, owner
 from twin.services.rds.decide import Act, Seen, Standby, decide, is_as_asked, lacks, status
 from twin.services.rds.events import Told, tell
+from twin.services.rds.metrics import Figures
 from twin.services.rds.models import LOCK, Instance, ParameterGroup, all_instances, store, stores
 from twin.services.rds.placement import place
 from twin.services.rds.volume import NODES, Volume
@@ -29,6 +31,7 @@ from twin.services.rds.volume import NODES, Volume
 INTERVAL = 0.25
 RETRY_LEAST, RETRY_MOST = 0.5, 30.0
 FAILURES = 3
+MARK_RETRY = 5.0
 SHUTDOWN_SECONDS = 8.0
 
 
@@ -37,15 +40,19 @@ class Controller:
 
     def __init__(self) -> None:
         self.loop = Loop("rds", self.cycle, INTERVAL)
+        self.figures = Figures(lambda instance: (self.database(instance), self.observe(instance)))
         self._slot = Slot(self.loop)
         self._databases: dict[str, Database] = {}
         self._failures: dict[str, int] = {}
         self._errors: dict[str, Exception] = {}
         self._did: dict[str, Act] = {}
         self._again: dict[str, tuple[Act, float]] = {}
+        self._marked: dict[str, float] = {}
+        self._followed: dict[str, bool] = {}
 
     def stop(self) -> None:
         """Stop the loop and all nodes in order, the instances side by side."""
+        self.figures.loop.stop()
         self.loop.stop()
         deadline = time.monotonic() + SHUTDOWN_SECONDS
         while any(map(self._slot.busy, self._databases)) and time.monotonic() < deadline:
@@ -82,6 +89,10 @@ class Controller:
             ran=False,
             password_due=instance.password is not None,
             failed=self._failures.get(instance.arn, 0) >= FAILURES,
+            origin=_origin(instance),
+            snapshot=snapshot.identifier if (snapshot := backups.due(instance)) else "",
+            replica=bool(instance.source),
+            promote=instance.promote,
         )
         return seen if database is None else _look(seen, instance, database)
 
@@ -103,6 +114,8 @@ class Controller:
             instance.born, instance.has_standby = True, instance.multi_az
             tell(instance, Told.CREATED)
         self._maintain(instance)
+        self._tell_replication(instance, seen)
+        self._mark(instance, database, seen)
         action = decide(seen)
         if action is None or self._rests(arn, action.act):
             if database.ran:
@@ -142,7 +155,31 @@ class Controller:
         failed, until = self._again.get(arn, (None, 0.0))
         return failed is act and time.monotonic() < until
 
+    def _mark(self, instance: Instance, database: Database, seen: Seen) -> None:
+        """Every five minutes, and at once after the first copy, learn up to when the instance can be restored."""
+        key, backup = f"{instance.arn}/log", store(instance.region).backups.get(instance.resource_id)
+        if backup is None or not seen.answers or not instance.retention or database.archive is None:
+            return
+        if time.monotonic() < self._marked.get(key, 0.0) or not backups.automated(
+            instance.region, instance.resource_id
+        ):
+            return
+
+        def mark() -> None:
+            backup.latest = database.mark()
+            self._marked[key] = time.monotonic() + world().wait_scaled(backups.MARK_SECONDS)
+
+        self._marked[key] = time.monotonic() + MARK_RETRY
+        self._slot.run(key, mark)
+
+    def _tell_replication(self, instance: Instance, seen: Seen) -> None:
+        followed = self._followed.get(instance.arn, False)
+        if instance.source and instance.born and seen.follows != followed:
+            self._followed[instance.arn] = seen.follows
+            tell(instance, Told.REPLICATING if seen.follows else Told.INTERRUPTED)
+
     def _maintain(self, instance: Instance) -> None:
+        backups.keep(instance, datetime.now(UTC))
         window = instance.recorded["PreferredMaintenanceWindow"]
         if instance.pending and windows.inside(window, datetime.now(UTC)):
             with LOCK:
@@ -173,7 +210,9 @@ def _look(seen: Seen, instance: Instance, database: Database) -> Seen:
         ran=database.ran,
         requires=sight is not None and sight.requires_standby,
         standby=standby,
-        settings_due=database.parameters != due(instance, database),
+        follows=sight is not None and sight.receives,
+        settings_due=database.parameters != due(instance, database)
+        or database.archive != backups.archive_wanted(instance),
     )
 
 
@@ -197,6 +236,16 @@ def interfaces() -> Iterable[Interface]:
                     places=(loopback(address), *mine),
                     ports=(instance.port,),
                 )
+
+
+def _origin(instance: Instance) -> str:
+    if instance.source:
+        return f"its source {instance.source}"
+    origin = instance.origin
+    if origin is None:
+        return ""
+    until = f" at {origin.until}" if origin.until else ""
+    return f"{origin.name}{until}" if origin.archive else f"the snapshot {origin.snapshot}"
 
 
 def group_of(instance: Instance) -> ParameterGroup:
@@ -255,6 +304,7 @@ def start() -> None:
     registry.register("rds", interfaces)
     register("databases", _status)
     _controller.loop.start()
+    _controller.figures.loop.start()
 
 
 def stop() -> None:

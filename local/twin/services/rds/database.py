@@ -5,13 +5,15 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
 
 from twin.core.addresses import book, listening_port, loopback
 from twin.core.certificates import authority
 from twin.core.errors import ProcessError
 from twin.core.processes import Process
 from twin.core.world import world
-from twin.engines import postgres
+from twin.engines import postgres, postgres_backup
 from twin.engines.postgres import Node
 from twin.engines.postgres_watch import Sight, Watcher
 from twin.engines.tcp_front import front
@@ -19,7 +21,7 @@ from twin.services.common.subnets import Subnet
 from twin.services.rds import master
 from twin.services.rds.models import Instance
 from twin.services.rds.parameters import as_settings, forces_tls
-from twin.services.rds.volume import NODES, Record, Volume
+from twin.services.rds.volume import FIRST, NODES, Record, Volume
 
 LOG = logging.getLogger(__name__)
 
@@ -38,7 +40,7 @@ class Database:
     """What runs of one instance. Only its own actions change it; what it shows may be read at any time.
 
     places: the subnet of each node. parameters: those in force, booted: those that the primary started with, of
-    booted_group.
+    booted_group. archive: where its log is put, None for nowhere.
     """
 
     def __init__(self, instance: Instance, places: Mapping[str, Subnet]) -> None:
@@ -48,6 +50,7 @@ class Database:
         self.parameters: dict[str, str] = {}
         self.booted: dict[str, str] = {}
         self.booted_group = ""
+        self.archive: Path | None = None
         self.broken = False
         self.ran = False
         self._owner = owner(instance)
@@ -105,6 +108,7 @@ class Database:
             password=self.volume.password(),
             settings=as_settings(self.parameters),
             force_tls=forces_tls(self.parameters),
+            archive=self.archive,
         )
 
     def address(self, name: str) -> str:
@@ -126,7 +130,56 @@ class Database:
         """Make an empty primary; what an unfinished attempt has left goes first."""
         self.volume.forget(primary)
         postgres.create(self.node(primary))
-        self.volume.write(Record(primary, None, {name: place.zone for name, place in self.places.items()}))
+        self._placed(primary)
+
+    def restore(self, copy: Path, archive: Path | None = None, until: datetime | None = None) -> None:
+        """Make a primary of a copy; with an archive, of the log in it too, to a moment or to its end."""
+        self.volume.forget(FIRST)
+        self.volume.take_password(postgres_backup.role_password(copy))
+        if archive is None:
+            postgres_backup.lay(copy, self.node(FIRST))
+        else:
+            postgres_backup.recover(copy, self.node(FIRST), archive, until)
+        self._placed(FIRST)
+
+    def follow(self, source: Node, archive: Path) -> None:
+        """Make a copy of another instance's primary that follows it, through its endpoint or from its archive."""
+        self.volume.forget(FIRST)
+        self.volume.take_password(source.password)
+        node = self.node(FIRST)
+        postgres.copy(node, source)
+        postgres.follow(node, source, postgres_backup.fetch_from(archive))
+        self._placed(FIRST)
+
+    def promote(self) -> None:
+        """Follow nobody any more."""
+        postgres.promote(self.node(self.record.primary))
+
+    def back_up(self, target: Path) -> None:
+        """Copy the data: of a primary that runs as it runs, of another as it lies."""
+        name = self.record.primary
+        if self.pid(name) is not None and postgres.answers(self.node(name)):
+            postgres_backup.take(self.node(name), target)
+        else:
+            if process := self._processes.pop(name, None):
+                process.kill()
+            postgres_backup.take_at_rest(self.node(name), target)
+
+    def archive_in(self, archive: Path | None) -> None:
+        """Let the running primary archive its log there; on return it does."""
+        self.archive = archive
+        try:
+            self.apply(self.parameters)
+            if archive is not None:
+                postgres_backup.begin(self.node(self.record.primary))
+        except Exception:
+            # It is tried again only where it is seen not to be so.
+            self.archive = None
+            raise
+
+    def mark(self) -> datetime:
+        """Bring the log into the archive; the moment up to which the instance can be restored."""
+        return postgres_backup.mark(self.node(self.record.primary))
 
     def start(self, parameters: Mapping[str, str], group: str, *, standby: bool) -> None:
         """Start the primary with these parameters, with `standby` the standby beside it; the endpoint leads there.
@@ -250,6 +303,9 @@ class Database:
         record = self.record
         upstreams = [(self.address(record.primary), listening_port(self._port))] if self.pid(record.primary) else []
         front().route(self._route, *self.endpoint, upstreams)
+
+    def _placed(self, primary: str) -> None:
+        self.volume.write(Record(primary, None, {name: place.zone for name, place in self.places.items()}))
 
     def _start_primary(self, name: str) -> None:
         node = self.node(name)

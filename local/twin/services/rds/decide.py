@@ -34,6 +34,8 @@ class Act(StrEnum):
     APPLY = "apply"
     STOP = "stop"
     REMOVE = "remove"
+    BACK_UP = "back up"
+    PROMOTE = "promote"
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,9 @@ class Seen:
 
     silent: seconds since the primary last answered. ran: it has run before in this life of the twin. requires: commits
     wait for the standby. password_due, settings_due: the server has yet to be told. has_standby: a standby has once
-    been in sync. failed: starting it failed again and again.
+    been in sync. failed: starting it failed again and again. origin: what its data is to come from, empty for nothing.
+    snapshot: the one to be taken next. replica: it follows another instance, follows: it receives what that commits,
+    promote: it is to do so no longer.
     """
 
     wish: Wish = Wish.RUN
@@ -83,6 +87,11 @@ class Seen:
     password_due: bool = False
     settings_due: bool = False
     failed: bool = False
+    origin: str = ""
+    snapshot: str = ""
+    replica: bool = False
+    follows: bool = False
+    promote: bool = False
 
     @property
     def standby_zone(self) -> str | None:
@@ -93,14 +102,15 @@ class Seen:
 
 def decide(seen: Seen) -> Action | None:
     """The next action; None when all is as wanted or something must be waited for."""
+    copied = Action(Act.BACK_UP, f"is copied into the snapshot {seen.snapshot}") if seen.snapshot else None
     if seen.wish is Wish.DELETE:
-        return Action(Act.REMOVE, "is removed with its data")
+        return (copied if seen.record is not None else None) or Action(Act.REMOVE, "is removed with its data")
     if seen.wish is Wish.STOP:
         running = seen.alive or seen.standby.alive
-        return Action(Act.STOP, "is stopped, its primary first") if running else None
+        return Action(Act.STOP, "is stopped, its primary first") if running else copied
     if seen.record is None:
-        return Action(Act.CREATE, "gets a volume")
-    return _primary(seen) or _standby(seen) or _rest(seen)
+        return Action(Act.CREATE, f"gets its volume from {seen.origin}" if seen.origin else "gets a volume")
+    return _primary(seen) or _standby(seen) or _rest(seen, copied)
 
 
 def status(seen: Seen) -> Status:
@@ -114,7 +124,8 @@ def status(seen: Seen) -> Status:
         (seen.reboot or (not seen.answers and seen.ran), Status.REBOOTING),
         (not seen.answers, Status.STARTING),
         (seen.password_due, Status.RESETTING),
-        (seen.multi_az != seen.has_standby, Status.MODIFYING),
+        (seen.promote or seen.multi_az != seen.has_standby, Status.MODIFYING),
+        (bool(seen.snapshot), Status.BACKING_UP),
     )
     return next((state for holds, state in rules if holds), Status.AVAILABLE)
 
@@ -130,7 +141,7 @@ def lacks(seen: Seen) -> str | None:
 def is_as_asked(seen: Seen) -> bool:
     """Whether an instance that is being created is what was asked for."""
     told = seen.answers and not seen.password_due
-    return seen.wish is Wish.RUN and told and lacks(seen) is None
+    return seen.wish is Wish.RUN and told and lacks(seen) is None and (seen.follows or not seen.replica)
 
 
 def _first(rules: Sequence[tuple[bool, Action | None]]) -> Action | None:
@@ -150,6 +161,7 @@ def _primary(seen: Seen) -> Action | None:
             (not seen.alive, Action(Act.START, f"starts its primary in {zone}")),
             (not seen.answers, hangs if seen.silent > PRIMARY_SILENT else None),
             (seen.reboot, Action(Act.REBOOT, "is rebooted")),
+            (seen.promote, Action(Act.PROMOTE, "parts from its source and takes writes of its own")),
             (seen.password_due, Action(Act.PREPARE, "tells the server its master user")),
         )
     )
@@ -184,7 +196,7 @@ def _standby(seen: Seen) -> Action | None:
     )
 
 
-def _rest(seen: Seen) -> Action | None:
+def _rest(seen: Seen, copied: Action | None) -> Action | None:
     if seen.answers and seen.settings_due:
         return Action(Act.APPLY, "puts parameters in force")
-    return None
+    return copied if seen.answers else None

@@ -94,3 +94,48 @@ def parameter_group_in_use(name: str) -> CommonServiceException:
 def default_parameter_group(name: str) -> CommonServiceException:
     """The parameter group is AWS's own and stays."""
     return fault("InvalidDBParameterGroupState", f"Default DBParameterGroup cannot be deleted: {name}")
+
+
+def no_snapshot(name: str) -> CommonServiceException:
+    """The snapshot is not there."""
+    return fault("DBSnapshotNotFound", f"DBSnapshot {name} not found.", NOT_FOUND)
+
+
+def snapshot_exists(name: str) -> CommonServiceException:
+    """The identifier of a snapshot is taken."""
+    text = f"Cannot create the snapshot because a snapshot with the identifier {name} already exists."
+    return fault("DBSnapshotAlreadyExists", text)
+
+
+def snapshot_state(text: str) -> CommonServiceException:
+    """The snapshot's state does not allow it."""
+    return fault("InvalidDBSnapshotState", text)
+
+
+def no_backup(name: str) -> CommonServiceException:
+    """The automated backups are not there."""
+    return fault("DBInstanceAutomatedBackupNotFound", f"DBInstanceAutomatedBackup {name} not found.", NOT_FOUND)
+
+
+def not_restorable(name: str) -> CommonServiceException:
+    """The instance has no automated backups to be restored from."""
+    text = f"Point In Time Restore is not enabled for this instance: {name}. Its BackupRetentionPeriod is 0."
+    return fault("PointInTimeRestoreNotEnabled", text)
+
+
+def no_backups() -> CommonServiceException:
+    """The instance has no automated backups, without which it gets no read replica."""
+    text = "Automated backups are not enabled for this database instance. To enable automated backups, use "
+    text += "ModifyDBInstance to set the backup retention period to a non-zero value."
+    return fault("InvalidDBInstanceState", text)
+
+
+def unfit_for_snapshot(name: str) -> CommonServiceException:
+    """The instance's state does not allow a snapshot."""
+    text = f"Cannot create a snapshot because the database instance {name} is not currently in the available state."
+    return fault("InvalidDBInstanceState", text)
+
+
+def backup_state(text: str) -> CommonServiceException:
+    """The automated backups' state does not allow it."""
+    return fault("InvalidDBInstanceAutomatedBackupState", text)

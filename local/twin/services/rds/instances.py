@@ -1,20 +1,18 @@
 """The operations on DB instances: wishes go into the store, the controller is woken, what is seen comes back."""
 
-import base64
-import secrets
-from datetime import UTC, datetime
+from localstack.aws.api import CommonServiceException
 
-from twin.services.common.api import ACCOUNT, Json, Provider, RequestContext, fault, only, operation, tags_from
+from twin.services.common.api import Json, Provider, RequestContext, only, operation, tags_from
 from twin.services.common.paging import page
-from twin.services.rds import changes, controller, errors, parameter_groups, subnet_groups
+from twin.services.rds import backups, changes, controller, errors, parameter_groups, replicas
 from twin.services.rds.decide import status
 from twin.services.rds.filters import filters
+from twin.services.rds.making import stand
 from twin.services.rds.models import LOCK, Instance, Status, Wish, store
-from twin.services.rds.parameters import DEFAULT_GROUP
-from twin.services.rds.requests import DEFAULTS, ENGINE, security_groups, to_create, to_modify
+from twin.services.rds.requests import ENGINE, check_identifier, security_groups, to_create, to_modify
 from twin.services.rds.views import described
 
-MOST_INSTANCES = 40
+_DELETE = ("DBInstanceIdentifier", "DeleteAutomatedBackups", "FinalDBSnapshotIdentifier", "SkipFinalSnapshot")
 _FILTERS = ("db-instance-id", "dbi-resource-id", "engine")
 
 
@@ -24,42 +22,7 @@ class Instances(Provider):
     @operation("CreateDBInstance")
     def create_instance(self, context: RequestContext, request: Json) -> Json:
         """Want an instance; a volume that lies under its identifier is taken over."""
-        wanted, region = to_create(request), context.region
-        named = wanted.get("DBSubnetGroupName")
-        group = subnet_groups.find(region, named) if named else subnet_groups.default(region)
-        zone = wanted.get("AvailabilityZone") or ""
-        if zone and zone not in {one.zone for one in group.subnets}:
-            text = f"Cannot create a database instance because no subnet of {group.name} is in {zone}."
-            raise fault("InvalidVPCNetworkStateFault", text)
-        identifier = wanted["DBInstanceIdentifier"].lower()
-        instance = Instance(
-            identifier=identifier,
-            arn=f"arn:aws:rds:{region}:{ACCOUNT}:db:{identifier}",
-            region=region,
-            resource_id=f"db-{base64.b32encode(secrets.token_bytes(17)).decode()[:26]}",
-            database=wanted.get("DBName") or "",
-            master=wanted["MasterUsername"],
-            port=wanted["Port"],
-            multi_az=bool(wanted.get("MultiAZ")),
-            zone=zone,
-            subnet_group=group.name,
-            parameter_group=parameter_groups.find(region, wanted.get("DBParameterGroupName") or DEFAULT_GROUP).name,
-            security_groups=security_groups(region, wanted.get("VpcSecurityGroupIds"), group.name),
-            created_at=datetime.now(UTC),
-            recorded={name: wanted[name] for name in DEFAULTS},
-            password=wanted["MasterUserPassword"],
-            deletion_protection=bool(wanted.get("DeletionProtection")),
-            tags=tags_from(request),
-        )
-        with LOCK:
-            instances = store(region).instances
-            if identifier in instances:
-                raise errors.instance_exists()
-            if len(instances) >= MOST_INSTANCES:
-                raise fault("InstanceQuotaExceeded", "DB Instance quota exceeded")
-            instances[identifier] = instance
-        controller.wake()
-        return {"DBInstance": described(instance)}
+        return {"DBInstance": described(stand(context.region, to_create(request), tags_from(request)))}
 
     @operation("DescribeDBInstances")
     def describe_instances(self, context: RequestContext, request: Json) -> Json:
@@ -77,8 +40,10 @@ class Instances(Provider):
     def modify_instance(self, context: RequestContext, request: Json) -> Json:
         """Want changes: now, or in the maintenance window what AWS puts off to it."""
         instance = find(context.region, request["DBInstanceIdentifier"])
-        _must_be(instance, {Status.AVAILABLE, Status.MODIFYING, Status.RESETTING, Status.STOPPED})
+        must_be(instance, {Status.AVAILABLE, Status.BACKING_UP, Status.MODIFYING, Status.RESETTING, Status.STOPPED})
         wanted = to_modify(request, instance.recorded, instance.port)
+        if instance.source:
+            _check_replica(wanted)
         if "DBParameterGroupName" in wanted:
             wanted["DBParameterGroupName"] = parameter_groups.find(context.region, wanted["DBParameterGroupName"]).name
         if "VpcSecurityGroupIds" in wanted:
@@ -103,7 +68,7 @@ class Instances(Provider):
                 raise errors.combination("ForceFailover cannot be specified since the instance is not configured "
                                          "for either MultiAZ or High Availability")  # fmt: skip
             raise errors.not_done("RebootDBInstance with ForceFailover")
-        _must_be(instance, {Status.AVAILABLE})
+        must_be(instance, {Status.AVAILABLE})
         instance.reboot = True
         controller.wake()
         return {"DBInstance": described(instance)}
@@ -113,7 +78,12 @@ class Instances(Provider):
         """Stop its servers; its data and its endpoint's address stay."""
         only("rds", "StopDBInstance", request, ("DBInstanceIdentifier",))
         instance = find(context.region, request["DBInstanceIdentifier"])
-        _must_be(instance, {Status.AVAILABLE})
+        must_be(instance, {Status.AVAILABLE})
+        # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_StopInstance.html, Limitations
+        if instance.source or replicas.of(instance):
+            raise errors.instance_state(
+                "You can't stop a DB instance that has a read replica, or that is a read replica."
+            )
         instance.wish = Wish.STOP
         controller.wake()
         return {"DBInstance": described(instance)}
@@ -122,29 +92,52 @@ class Instances(Provider):
     def start_instance(self, context: RequestContext, request: Json) -> Json:
         """Start the servers of an instance that was stopped."""
         instance = find(context.region, request["DBInstanceIdentifier"])
-        _must_be(instance, {Status.STOPPED})
+        must_be(instance, {Status.STOPPED})
         instance.wish = Wish.RUN
         controller.wake()
         return {"DBInstance": described(instance)}
 
     @operation("DeleteDBInstance")
     def delete_instance(self, context: RequestContext, request: Json) -> Json:
-        """Remove the instance and its data; the twin keeps no snapshots."""
-        instance = find(context.region, request["DBInstanceIdentifier"])
+        """Remove the instance and its data; a final snapshot of it first, unless it is to be skipped.
+
+        https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DeleteDBInstance.html
+        """
+        only("rds", "DeleteDBInstance", request, _DELETE)
+        instance, final = (
+            find(context.region, request["DBInstanceIdentifier"]),
+            request.get("FinalDBSnapshotIdentifier"),
+        )
         if instance.deletion_protection:
             text = "Cannot delete protected DB Instance, please disable deletion protection and try again."
             raise errors.combination(text)
-        if request.get("FinalDBSnapshotIdentifier"):
-            if request.get("SkipFinalSnapshot"):
-                raise errors.combination("FinalDBSnapshotIdentifier cannot be specified when SkipFinalSnapshot is true")
-            raise errors.not_done("snapshots of databases (FinalDBSnapshotIdentifier)")
-        if not request.get("SkipFinalSnapshot"):
+        if final and request.get("SkipFinalSnapshot"):
+            raise errors.combination("FinalDBSnapshotIdentifier cannot be specified when SkipFinalSnapshot is true")
+        if not final and not request.get("SkipFinalSnapshot"):
             raise errors.combination("FinalDBSnapshotIdentifier is required unless SkipFinalSnapshot is specified.")
         if instance.wish is Wish.DELETE:
             raise errors.instance_state(f"Instance {instance.identifier} is already being deleted.")
+        if final:
+            self._take_final(instance, final.lower())
+        instance.keeps_backups = request.get("DeleteAutomatedBackups") is False and bool(instance.retention)
         instance.wish = Wish.DELETE
+        for replica in replicas.of(instance):
+            # Each becomes an instance of its own: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ReadRepl.html
+            replica.promote = True
         controller.wake()
         return {"DBInstance": described(instance)}
+
+    @staticmethod
+    def _take_final(instance: Instance, identifier: str) -> None:
+        if instance.source:
+            raise errors.combination("FinalDBSnapshotIdentifier can not be specified when deleting a replica instance")
+        check_identifier(identifier, "FinalDBSnapshotIdentifier")
+        if identifier in store(instance.region).snapshots:
+            raise errors.snapshot_exists(identifier)
+        if not instance.born:
+            raise errors.unfit_for_snapshot(instance.identifier)
+        tags = dict(instance.tags) if instance.recorded["CopyTagsToSnapshot"] else {}
+        backups.ask(instance, identifier, manual=True, tags=tags)
 
 
 def find(region: str, name: str) -> Instance:
@@ -155,10 +148,17 @@ def find(region: str, name: str) -> Instance:
     return found
 
 
-def _must_be(instance: Instance, allowed: set[Status]) -> None:
+def must_be(instance: Instance, allowed: set[Status], refusal: CommonServiceException | None = None) -> None:
+    """Raise `refusal`, by default InvalidDBInstanceState, unless the instance was seen in one of these states."""
     if status(controller.observe(instance)) not in allowed:
         state = "stopped, it cannot be started" if allowed == {Status.STOPPED} else "in available state"
-        raise errors.instance_state(f"Instance {instance.identifier} is not {state}.")
+        raise refusal or errors.instance_state(f"Instance {instance.identifier} is not {state}.")
+
+
+def _check_replica(wanted: Json) -> None:
+    for name in ("BackupRetentionPeriod", "MasterUserPassword", "MultiAZ"):
+        if wanted.get(name):
+            raise errors.not_done(f"{name} of a read replica")
 
 
 def _matches(instance: Instance, key: str, values: set[str]) -> bool:

@@ -1,4 +1,4 @@
-"""What RDS keeps: instances as they are wanted, groups of subnets and of parameters, events. All is plain data."""
+"""What RDS keeps: instances as they are wanted, snapshots, groups of subnets and of parameters, events: plain data."""
 
 import threading
 from dataclasses import dataclass, field
@@ -22,6 +22,7 @@ class Status(StrEnum):
 
     CREATING = "creating"
     AVAILABLE = "available"
+    BACKING_UP = "backing-up"
     MODIFYING = "modifying"
     RESETTING = "resetting-master-credentials"
     REBOOTING = "rebooting"
@@ -38,6 +39,14 @@ class Wish(StrEnum):
     RUN = "run"
     STOP = "stop"
     DELETE = "delete"
+
+
+class SnapshotStatus(StrEnum):
+    """https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DBSnapshot.html"""
+
+    CREATING = "creating"
+    AVAILABLE = "available"
+    FAILED = "failed"
 
 
 class Method(StrEnum):
@@ -79,13 +88,28 @@ class ParameterGroup:
     tags: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Origin:
+    """What an instance's data comes from: a snapshot, with `archive` (a resource id) the log of an instance after it.
+
+    until: the moment up to which that log is played, None for all of it. name: of the snapshot's or log's instance.
+    """
+
+    snapshot: str
+    name: str = ""
+    archive: str = ""
+    until: datetime | None = None
+
+
 @dataclass
 class Instance:
     """A DB instance as it is wanted.
 
     recorded: properties of the API without a counterpart on one machine. pending: changes that wait for the
     maintenance window. password: the master's, until the server has it. born: whether it has once been what was asked
-    for. has_standby: whether a standby has been in sync since Multi-AZ was last asked for.
+    for. has_standby: whether a standby has been in sync since Multi-AZ was last asked for. origin: where its data comes
+    from, None for nowhere. source: the instance that it is a read replica of, promote: no longer to be so.
+    keeps_backups: whether its automated backups outlive it.
     """
 
     identifier: str
@@ -110,6 +134,41 @@ class Instance:
     reboot: bool = False
     born: bool = False
     has_standby: bool = False
+    origin: Origin | None = None
+    source: str = ""
+    promote: bool = False
+    keeps_backups: bool = False
+
+    @property
+    def retention(self) -> int:
+        """For how many days automated backups are kept; 0 for an instance that has none."""
+        return int(self.recorded["BackupRetentionPeriod"])
+
+
+@dataclass
+class Snapshot:
+    """A copy of an instance's data. of: the instance as it was; tries: how often taking it has failed."""
+
+    identifier: str
+    arn: str
+    of: Instance
+    manual: bool
+    asked_at: datetime
+    status: SnapshotStatus = SnapshotStatus.CREATING
+    taken_at: datetime | None = None
+    tries: int = 0
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Backup:
+    """The automated backups of an instance. latest: the moment up to which it can be restored; None before that has
+    been seen. retained: the instance is gone."""
+
+    arn: str
+    of: Instance
+    latest: datetime | None = None
+    retained: bool = False
 
 
 @dataclass(frozen=True)
@@ -130,6 +189,8 @@ class RdsStore(BaseStore):
     instances: dict[str, Instance] = LocalAttribute(default=dict)
     subnet_groups: dict[str, SubnetGroup] = LocalAttribute(default=dict)
     parameter_groups: dict[str, ParameterGroup] = LocalAttribute(default=dict)
+    snapshots: dict[str, Snapshot] = LocalAttribute(default=dict)
+    backups: dict[str, Backup] = LocalAttribute(default=dict)
     events: list[Event] = LocalAttribute(default=list)
 
 

@@ -7,11 +7,11 @@ from twin.services.common.api import Json, Provider, RequestContext, client, ope
 from twin.services.common.paging import page
 from twin.services.rds import errors
 from twin.services.rds.filters import filters
-from twin.services.rds.models import LOCK, Event, Instance, ParameterGroup, SubnetGroup, store
+from twin.services.rds.models import LOCK, Event, Instance, ParameterGroup, Snapshot, SubnetGroup, store
 from twin.services.rds.parameters import FAMILY
 from twin.services.rds.requests import AUTHORITIES, ENGINE, LARGEST, LOGS, SMALLEST
 
-type Tagged = Instance | SubnetGroup | ParameterGroup
+type Tagged = Instance | Snapshot | SubnetGroup | ParameterGroup
 
 # Prices and limits of classes mean nothing here: those that the templates use are offered.
 CLASSES = ("db.t3.micro", "db.t4g.micro", "db.t4g.small", "db.t4g.medium", "db.m7g.large", "db.r7g.large")
@@ -43,7 +43,7 @@ class Records(Provider):
             "ValidUpgradeTarget": [],
             "ExportableLogTypes": list(LOGS),
             "SupportsLogExportsToCloudwatchLogs": False,
-            "SupportsReadReplica": False,
+            "SupportsReadReplica": True,
             "SupportedFeatureNames": [],
             "Status": "available",
             "SupportsParallelQuery": False,
@@ -69,7 +69,7 @@ class Records(Provider):
                 "LicenseModel": "postgresql-license",
                 "AvailabilityZones": [{"Name": zone["ZoneName"]} for zone in found],
                 "MultiAZCapable": True,
-                "ReadReplicaCapable": False,
+                "ReadReplicaCapable": True,
                 "Vpc": True,
                 "SupportsStorageEncryption": True,
                 "StorageType": "gp3",
@@ -132,13 +132,15 @@ def _tagged(region: str, arn: str) -> Tagged:
     kept = store(region)
     everything: list[Tagged] = [
         *kept.instances.values(),
+        *kept.snapshots.values(),
         *kept.subnet_groups.values(),
         *kept.parameter_groups.values(),
     ]
     found = next((one for one in everything if one.arn == arn), None)
     if found is None:
-        kind = {"subgrp": errors.no_subnet_group, "pg": errors.no_parameter_group, "db": errors.no_instance}
-        parts = arn.split(":")
+        kind = {"subgrp": errors.no_subnet_group, "pg": errors.no_parameter_group, "db": errors.no_instance,
+                "snapshot": errors.no_snapshot}  # fmt: skip
+        parts = arn.split(":", ARN_PARTS - 1)
         if len(parts) != ARN_PARTS or parts[5] not in kind:
             raise errors.value(f"Invalid resource name: {arn}")
         raise kind[parts[5]](parts[6])

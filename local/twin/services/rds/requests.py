@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ModifyDBInstance.h
 """
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -20,7 +21,7 @@ LOGS = ("postgresql", "upgrade")
 STORAGE_TYPES = ("gp2", "gp3", "io1", "io2", "standard")
 PORTS = range(1150, 65536)
 SMALLEST, LARGEST, LONGEST_RETENTION = 20, 65536, 35
-SHORTEST_PASSWORD, LONGEST_PASSWORD, LONGEST_NAME = 8, 128, 63
+SHORTEST_PASSWORD, LONGEST_PASSWORD, LONGEST_NAME, LONGEST_SNAPSHOT_NAME = 8, 128, 63, 255
 
 # Kept and given back; they have no counterpart on one machine.
 DEFAULTS: Json = {
@@ -61,6 +62,11 @@ _CREATE = (*DEFAULTS, "AvailabilityZone", "DBInstanceIdentifier", "DBName", "DBP
 _MODIFY = (*(set(DEFAULTS) - {"KmsKeyId", "StorageEncrypted"}), "ApplyImmediately", "CloudwatchLogsExportConfiguration",
            "DBInstanceIdentifier", "DBParameterGroupName", "DBPortNumber", "DeletionProtection", "Engine",
            "EngineVersion", "MasterUserPassword", "MultiAZ", "VpcSecurityGroupIds")  # fmt: skip
+_RESTORE = ("AllocatedStorage", "AutoMinorVersionUpgrade", "AvailabilityZone", "BackupRetentionPeriod",
+            "CACertificateIdentifier", "CopyTagsToSnapshot", "DBInstanceClass", "DBInstanceIdentifier",
+            "DBParameterGroupName", "DBSubnetGroupName", "DeletionProtection", "EnableCloudwatchLogsExports", "Engine",
+            "Iops", "LicenseModel", "MaxAllocatedStorage", "MultiAZ", "Port", "PreferredBackupWindow",
+            "PubliclyAccessible", "StorageThroughput", "StorageType", "Tags", "VpcSecurityGroupIds")  # fmt: skip
 _IDENTIFIER = re.compile(r"[a-z](-?[a-z0-9])*")
 _NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _CLASS = re.compile(r"db\.[a-z0-9-]+\.[a-z0-9]+")
@@ -114,10 +120,35 @@ def to_modify(request: Json, standing: Json, port: int) -> Json:
     return wanted
 
 
-def check_identifier(name: str) -> None:
+def to_restore(operation: str, request: Json, of: Json, more: Iterable[str] = ()) -> Json:
+    """What a restored instance or a read replica is to be: that of which its data is, with the request's changes.
+
+    of: the properties that it takes over. more: the operation's own parameters.
+    https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_RestoreDBInstanceFromDBSnapshot.html
+    """
+    wanted = _without_off(request)
+    only("rds", operation, wanted, (*_RESTORE, *more))
+    if wanted.get("Engine", ENGINE) != ENGINE:
+        raise errors.not_done(f"the engine {wanted['Engine']}")
+    check_identifier(wanted["DBInstanceIdentifier"])
+    if "EnableCloudwatchLogsExports" in wanted:
+        wanted["EnabledCloudwatchLogsExports"] = _logs(wanted.pop("EnableCloudwatchLogsExports") or [])
+    complete = {**of, **{name: one for name, one in wanted.items() if one is not None}}
+    if complete["Port"] not in PORTS:
+        raise errors.value(f"Invalid value {complete['Port']} for Port: must be in the range 1150-65535")
+    if complete.get("MultiAZ") and complete.get("AvailabilityZone"):
+        raise errors.combination("Requesting a specific availability zone is not valid for Multi-AZ instances.")
+    if complete["AllocatedStorage"] < of["AllocatedStorage"]:
+        raise errors.combination("Requested storage size must not be smaller than the storage that is allocated")
+    check_values(complete)
+    return complete
+
+
+def check_identifier(name: str, parameter: str = "DBInstanceIdentifier") -> None:
     """Raise AWS's error for an identifier that is none."""
-    if not _IDENTIFIER.fullmatch(name.lower()) or len(name) > LONGEST_NAME:
-        text = "The parameter DBInstanceIdentifier is not a valid identifier. Identifiers must begin with a letter; "
+    longest = LONGEST_SNAPSHOT_NAME if "Snapshot" in parameter else LONGEST_NAME
+    if not _IDENTIFIER.fullmatch(name.lower()) or len(name) > longest:
+        text = f"The parameter {parameter} is not a valid identifier. Identifiers must begin with a letter; "
         text += "must contain only ASCII letters, digits, and hyphens; and must not end with a hyphen or contain two "
         raise errors.value(text + "consecutive hyphens.")
 

@@ -1,13 +1,16 @@
 """RDS's CloudFormation types."""
 
+import secrets
 from typing import Any
 
 from botocore.exceptions import ClientError
+from localstack.services.cloudformation.resource_provider import OperationStatus
 
 from twin.services.common.resources import (
     Progress,
     Request,
     Resource,
+    asks_for_snapshot,
     done,
     failed,
     retag,
@@ -31,6 +34,11 @@ _CREATED_WITH = ("AllocatedStorage", "AutoMinorVersionUpgrade", "AvailabilityZon
                  "StorageThroughput", "StorageType")  # fmt: skip
 # AWS replaces an instance where these change, though its schema does not count them among those fixed at creation.
 _REPLACING = ("AvailabilityZone", "Engine")
+# What a restored instance or a read replica takes over from that of which its data is, or gets once it stands.
+_TAKEN_OVER = frozenset({"DBName", "EngineVersion", "KmsKeyId", "MasterUsername", "StorageEncrypted"})
+_SET_AFTERWARDS = frozenset({"MasterUserPassword", "PreferredMaintenanceWindow"})
+_NOT_A_REPLICA_S = frozenset({"BackupRetentionPeriod", "Engine", "LicenseModel", "PreferredBackupWindow"})
+_MOMENT = ("RestoreTime", "SourceDBInstanceAutomatedBackupsArn", "SourceDbiResourceId", "UseLatestRestorableTime")
 
 
 class DBInstance(Resource):
@@ -38,30 +46,29 @@ class DBInstance(Resource):
 
     TYPE = "AWS::RDS::DBInstance"
     REF = "DBInstanceIdentifier"
+    SNAPSHOTS = True
+    REPLACING = frozenset({"DBSnapshotIdentifier", *_MOMENT})
     RECORDED = frozenset({"AllowMajorVersionUpgrade", "AllocatedStorage", "AutoMinorVersionUpgrade",
-                          "BackupRetentionPeriod", "CACertificateIdentifier", "CopyTagsToSnapshot", "DBInstanceClass",
-                          "DeleteAutomatedBackups", "EnableCloudwatchLogsExports", "Iops", "KmsKeyId", "LicenseModel",
-                          "MaxAllocatedStorage", "PreferredBackupWindow", "PubliclyAccessible", "StorageEncrypted",
+                          "CACertificateIdentifier", "DBInstanceClass", "EnableCloudwatchLogsExports", "Iops",
+                          "KmsKeyId", "LicenseModel", "MaxAllocatedStorage", "PubliclyAccessible", "StorageEncrypted",
                           "StorageThroughput", "StorageType"})  # fmt: skip
     HONOURED = (
-        frozenset({*_CREATED_WITH, "ApplyImmediately", "DBInstanceIdentifier", "Tags", "VPCSecurityGroups"}) - RECORDED
-    )
+        frozenset({*_CREATED_WITH, *_MOMENT, "ApplyImmediately", "DBInstanceIdentifier", "DBSnapshotIdentifier",
+                   "DeleteAutomatedBackups", "SourceDBInstanceIdentifier", "Tags", "VPCSecurityGroups"})
+        - RECORDED
+    )  # fmt: skip
 
     def create(self, request: Request) -> Progress:
         """Make it and wait until it is available."""
         model, rds = request.desired_state, self.client(request)
         if request.custom_context.get("asked"):
-            return self._watch(request, model)
-        wanted = _asked(rds, model)
+            return self._watch_made(request, model)
+        name = model.get("DBInstanceIdentifier") or self.generated_name(request, 63, lower=True, distinct=True)
+        wanted = _asked(rds, model) | {"VpcSecurityGroupIds": model.get("VPCSecurityGroups") or [],
+                                       "Tags": tags_of(model)}  # fmt: skip
         if model.get("EnableCloudwatchLogsExports"):
             wanted["EnableCloudwatchLogsExports"] = model["EnableCloudwatchLogsExports"]
-        name = model.get("DBInstanceIdentifier")
-        made = rds.create_db_instance(
-            DBInstanceIdentifier=name or self.generated_name(request, 63, lower=True, distinct=True),
-            VpcSecurityGroupIds=model.get("VPCSecurityGroups") or [],
-            Tags=tags_of(model),
-            **wanted,
-        )["DBInstance"]
+        made = _make(rds, name, model, wanted)["DBInstance"]
         return waiting(model | {"DBInstanceIdentifier": made["DBInstanceIdentifier"]}, asked=True)
 
     def update(self, request: Request) -> Progress:
@@ -71,6 +78,8 @@ class DBInstance(Resource):
         name = before["DBInstanceIdentifier"]
         model |= {"DBInstanceIdentifier": name}
         if not request.custom_context.get("asked"):
+            if progress := self._part(rds, name, model, before):
+                return progress
             changes = self._changes(rds, model, before)
             if stuck := [one for one in _REPLACING if one in changes]:
                 return failed(before, f"The twin cannot change {stuck[0]} of an instance that stands")
@@ -82,13 +91,19 @@ class DBInstance(Resource):
         return failed(before, progress.message) if progress.error_code else progress
 
     def delete(self, request: Request) -> Progress:
-        """Remove it with its data and wait until it is gone."""
+        """Remove it with its data, after a last snapshot where the policy asks for one, and wait until it is gone."""
         model, rds = request.desired_state, self.client(request)
+        name = model["DBInstanceIdentifier"]
         with unless_gone():
             if request.custom_context.get("asked"):
-                rds.describe_db_instances(DBInstanceIdentifier=model["DBInstanceIdentifier"])
+                rds.describe_db_instances(DBInstanceIdentifier=name)
             else:
-                rds.delete_db_instance(DBInstanceIdentifier=model["DBInstanceIdentifier"], SkipFinalSnapshot=True)
+                # A read replica gets none: CloudFormation takes it for what it is.
+                keep = asks_for_snapshot(request) and not find(request.region_name, name).source
+                final = f"{request.stack_name}-snapshot-{request.logical_resource_id}-{secrets.token_hex(6)}".lower()
+                last: Json = {"FinalDBSnapshotIdentifier": final} if keep else {"SkipFinalSnapshot": True}
+                drop = str(model.get("DeleteAutomatedBackups", True)).lower() == "true"
+                rds.delete_db_instance(DBInstanceIdentifier=name, DeleteAutomatedBackups=drop, **last)
             return waiting(model, asked=True)
         return done({})
 
@@ -110,6 +125,33 @@ class DBInstance(Resource):
                 "DisableLogTypes": sorted(former - logs),
             }
         return changes
+
+    def _part(self, rds: Any, name: str, model: Json, before: Json) -> Progress | None:
+        """Promote a replica whose source the template no longer names; None when there is nothing to promote."""
+        source, former = model.get("SourceDBInstanceIdentifier"), before.get("SourceDBInstanceIdentifier")
+        if source == former or _is_moment(before):
+            return None
+        if source:
+            return failed(before, "The twin cannot change SourceDBInstanceIdentifier of an instance that stands")
+        shown = rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"][0]
+        if shown.get("ReadReplicaSourceDBInstanceIdentifier"):
+            kept = _asked(
+                rds, {one: model[one] for one in ("BackupRetentionPeriod", "PreferredBackupWindow") if one in model}
+            )
+            rds.promote_read_replica(DBInstanceIdentifier=name, **kept)
+            return waiting(model, asked=True)
+        return None
+
+    def _watch_made(self, request: Request, model: Json) -> Progress:
+        """Wait until it is available; what a restoration does not take is then changed."""
+        progress, name = self._watch(request, model), model["DBInstanceIdentifier"]
+        rest = _SET_AFTERWARDS & set(model) if _is_made_of_another(model) and not _is_replica(model) else frozenset()
+        if request.custom_context.get("changed") or not rest or progress.status != OperationStatus.SUCCESS:
+            return progress
+        rds = self.client(request)
+        changes = _asked(rds, {one: model[one] for one in rest})
+        rds.modify_db_instance(DBInstanceIdentifier=name, ApplyImmediately=True, **changes)
+        return waiting(model, asked=True, changed=True)
 
     def _watch(self, request: Request, model: Json, *, reboot: bool = False) -> Progress:
         name = model["DBInstanceIdentifier"]
@@ -238,6 +280,38 @@ class DBParameterGroup(Resource):
         for first in range(0, len(given), MOST_PER_REQUEST):
             part = given[first : first + MOST_PER_REQUEST]
             rds.modify_db_parameter_group(DBParameterGroupName=name, Parameters=part)
+
+
+def _is_made_of_another(model: Json) -> bool:
+    return any(model.get(one) for one in ("DBSnapshotIdentifier", "SourceDBInstanceIdentifier", *_MOMENT))
+
+
+def _is_moment(model: Json) -> bool:
+    return any(model.get(one) for one in _MOMENT)
+
+
+def _is_replica(model: Json) -> bool:
+    return bool(model.get("SourceDBInstanceIdentifier")) and not _is_moment(model)
+
+
+def _make(rds: Any, name: str, model: Json, wanted: Json) -> Any:
+    """Ask for the instance in the way that the template's properties mean."""
+    if not _is_made_of_another(model):
+        return rds.create_db_instance(DBInstanceIdentifier=name, **wanted)
+    wanted = {key: one for key, one in wanted.items() if key not in _TAKEN_OVER | _SET_AFTERWARDS}
+    if snapshot := model.get("DBSnapshotIdentifier"):
+        return rds.restore_db_instance_from_db_snapshot(
+            DBInstanceIdentifier=name, DBSnapshotIdentifier=snapshot, **wanted
+        )
+    source = model.get("SourceDBInstanceIdentifier")
+    if _is_replica(model):
+        wanted = {key: one for key, one in wanted.items() if key not in _NOT_A_REPLICA_S}
+        return rds.create_db_instance_read_replica(
+            DBInstanceIdentifier=name, SourceDBInstanceIdentifier=source, **wanted
+        )
+    moment = {one: model[one] for one in (*_MOMENT, "SourceDBInstanceIdentifier") if model.get(one)}
+    asked = typed(rds, "RestoreDBInstanceToPointInTime", moment)
+    return rds.restore_db_instance_to_point_in_time(TargetDBInstanceIdentifier=name, **asked, **wanted)
 
 
 def _asked(rds: Any, model: Json) -> Json:

@@ -3,7 +3,7 @@
 from twin.core.addresses import listening_port
 from twin.engines import postgres
 from twin.services.common.api import Json, tag_list
-from twin.services.rds import controller, parameters
+from twin.services.rds import backups, controller, parameters, replicas
 from twin.services.rds.decide import Seen, status
 from twin.services.rds.models import LOCK, Instance, store
 from twin.services.rds.requests import ENGINE
@@ -25,6 +25,7 @@ def described(instance: Instance) -> Json:
         **({"EnabledCloudwatchLogsExports": exports} if exports else {}),
         **({"DBName": instance.database} if instance.database else {}),
         **_places(instance, seen),
+        **({"LatestRestorableTime": latest} if (latest := backups.latest(instance)) else {}),
         "DBInstanceIdentifier": instance.identifier,
         "DBInstanceArn": instance.arn,
         "DbiResourceId": instance.resource_id,
@@ -45,7 +46,7 @@ def described(instance: Instance) -> Json:
         ],
         "DBSubnetGroup": subnet_group(store(instance.region).subnet_groups[instance.subnet_group]),
         "OptionGroupMemberships": [{"OptionGroupName": "default:postgres-17", "Status": "in-sync"}],
-        "ReadReplicaDBInstanceIdentifiers": [],
+        **_replication(instance, seen),
         "DomainMemberships": [],
         "AssociatedRoles": [],
         "IAMDatabaseAuthenticationEnabled": False,
@@ -71,6 +72,19 @@ def _places(instance: Instance, seen: Seen) -> Json:
         shown["AvailabilityZone"] = seen.record.zones[seen.record.primary]
     if seen.standby_zone is not None:
         shown["SecondaryAvailabilityZone"] = seen.standby_zone
+    return shown
+
+
+def _replication(instance: Instance, seen: Seen) -> Json:
+    """Whom it follows, as far as it does, and who follows it."""
+    shown: Json = {"ReadReplicaDBInstanceIdentifiers": [one.identifier for one in replicas.of(instance)]}
+    if instance.source:
+        state = "replicating" if seen.follows else "error"
+        shown["ReadReplicaSourceDBInstanceIdentifier"] = instance.source
+        info: Json = {"StatusType": "read replication", "Normal": seen.follows, "Status": state}
+        if not seen.follows:
+            info["Message"] = f"It receives nothing from {instance.source}."
+        shown["StatusInfos"] = [info] if instance.born else []
     return shown
 
 

@@ -7,6 +7,7 @@ the identifier, after what was known of it has been lost, finds its rows.
 import json
 import secrets
 import shutil
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -51,6 +52,18 @@ class Volume:
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
             write_atomic(path, secrets.token_urlsafe(32))
         return path.read_text()
+
+    def take_password(self, password: str) -> None:
+        """Let the twin's own role have the password that the data was made with."""
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_atomic(self.root / "twin-role", password)
+
+    def set_aside(self) -> Path | None:
+        """Put away a volume that nobody knows any more; where to, None when there is none."""
+        if self.record() is None:
+            return None
+        aside = self.root.with_name(f"{self.root.name}.{time.time_ns():x}")
+        return self.root.rename(aside)
 
     def record(self) -> Record | None:
         """What is written down of the nodes; None when no node has been made."""

@@ -4,7 +4,7 @@ https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_UpgradeDBInstance.Ma
 """
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from twin.services.rds import errors
 
@@ -30,6 +30,19 @@ def inside(maintenance: str, now: datetime) -> bool:
     begin, length = _weekly(maintenance)
     minute = now.weekday() * DAY + now.hour * 60 + now.minute
     return (minute - begin) % WEEK < length
+
+
+def is_open(backup: str, now: datetime) -> bool:
+    """Whether the backup window is open at `now` (UTC)."""
+    begin, length = _daily(backup)
+    return (now.hour * 60 + now.minute - begin) % DAY < length
+
+
+def opening(backup: str, now: datetime) -> datetime:
+    """When the backup window was last opened."""
+    begin, _ = _daily(backup)
+    today = now.replace(hour=begin // 60, minute=begin % 60, second=0, microsecond=0)
+    return today if today <= now else today - timedelta(days=1)
 
 
 def _daily(window: str) -> tuple[int, int]:

@@ -93,6 +93,56 @@ class Databases:
             row = connection.execute(query).fetchone()  # type: ignore[arg-type]
             return row[0] if row else None
 
+    def column(self, name: str, query: str) -> list[Any]:
+        """The first field of every row."""
+        with self.connect(name) as connection:
+            return [row[0] for row in connection.execute(query).fetchall()]  # type: ignore[arg-type]
+
+    def snapshot(self, name: str) -> Json:
+        """What DescribeDBSnapshots shows of it."""
+        found: Json = self.rds.describe_db_snapshots(DBSnapshotIdentifier=name)["DBSnapshots"][0]
+        return found
+
+    def keep(self, name: str, snapshot: str = "") -> str:
+        """Take a snapshot of an instance and wait until it is there."""
+        snapshot = snapshot or f"{name}-{secrets.token_hex(2)}"
+        self.rds.create_db_snapshot(DBInstanceIdentifier=name, DBSnapshotIdentifier=snapshot)
+        eventually(lambda: self.snapshot(snapshot)["Status"], lambda status: status == "available", 30)
+        self.available(name)
+        return snapshot
+
+    def restore(self, snapshot: str, **more: Any) -> str:
+        """Make an instance of a snapshot and wait until it is available."""
+        name = f"db-{secrets.token_hex(4)}"
+        wanted: Json = {"DBSubnetGroupName": self.network.group}
+        self.rds.restore_db_instance_from_db_snapshot(
+            DBInstanceIdentifier=name, DBSnapshotIdentifier=snapshot, **(wanted | more)
+        )
+        self.made.append(name)
+        self.available(name)
+        return name
+
+    def restore_to(self, source: str, **more: Any) -> str:
+        """Make an instance of another's moment and wait until it is available."""
+        name = f"db-{secrets.token_hex(4)}"
+        self.rds.restore_db_instance_to_point_in_time(
+            SourceDBInstanceIdentifier=source,
+            TargetDBInstanceIdentifier=name,
+            DBSubnetGroupName=self.network.group,
+            **more,
+        )
+        self.made.append(name)
+        self.available(name)
+        return name
+
+    def replicate(self, source: str, **more: Any) -> str:
+        """Make a read replica and wait until it is available."""
+        name = f"db-{secrets.token_hex(4)}"
+        self.rds.create_db_instance_read_replica(DBInstanceIdentifier=name, SourceDBInstanceIdentifier=source, **more)
+        self.made.append(name)
+        self.available(name)
+        return name
+
     def events(self, name: str) -> list[str]:
         """What RDS tells of it."""
         listed = self.rds.describe_events(SourceIdentifier=name, SourceType="db-instance")["Events"]
@@ -135,10 +185,12 @@ def network(twin: Twin) -> Iterator[Network]:
 def databases(twin: Twin, network: Network) -> Iterator[Databases]:
     found = Databases(twin, network, [])
     yield found
-    for name in found.made:
+    for name in reversed(found.made):
         if found.is_there(name):
             found.rds.modify_db_instance(DBInstanceIdentifier=name, DeletionProtection=False)
             found.remove(name)
+    for snapshot in found.rds.describe_db_snapshots(SnapshotType="manual")["DBSnapshots"]:
+        found.rds.delete_db_snapshot(DBSnapshotIdentifier=snapshot["DBSnapshotIdentifier"])
 
 
 @pytest.fixture

@@ -140,3 +140,38 @@ def test_a_standby_is_what_was_seen(seen: Seen, zone: str | None, lacking: str |
 def _act(seen: Seen) -> Act | None:
     action = decide(seen)
     return action.act if action else None
+
+
+REPLICA = replace(SINGLE, replica=True, follows=True)
+
+
+@pytest.mark.parametrize(
+    ("seen", "act", "state"),
+    [
+        (replace(HEALTHY, snapshot="kept"), Act.BACK_UP, Status.BACKING_UP),
+        # What the standby needs, and parameters, come first.
+        (replace(HEALTHY, snapshot="kept", standby=Standby()), Act.DETACH, Status.BACKING_UP),
+        (replace(HEALTHY, snapshot="kept", settings_due=True), Act.APPLY, Status.BACKING_UP),
+        (replace(HEALTHY, snapshot="kept", alive=False, answers=False), Act.START, Status.REBOOTING),
+        (replace(HEALTHY, snapshot="last", wish=Wish.DELETE), Act.BACK_UP, Status.DELETING),
+        (replace(HEALTHY, snapshot="last", wish=Wish.DELETE, record=None), Act.REMOVE, Status.DELETING),
+        (replace(SINGLE, snapshot="kept", wish=Wish.STOP, alive=False), Act.BACK_UP, Status.STOPPED),
+        (replace(HEALTHY, snapshot="kept", wish=Wish.STOP), Act.STOP, Status.STOPPING),
+        (REPLICA, None, Status.AVAILABLE),
+        (replace(REPLICA, promote=True), Act.PROMOTE, Status.MODIFYING),
+        (replace(REPLICA, promote=True, alive=False, answers=False), Act.START, Status.REBOOTING),
+    ],
+)
+def test_copies_and_promotions_have_their_turn(seen: Seen, act: Act | None, state: Status) -> None:
+    assert (_act(seen), status(seen)) == (act, state)
+
+
+def test_a_replica_is_created_when_it_follows() -> None:
+    assert is_as_asked(REPLICA)
+    assert not is_as_asked(replace(REPLICA, follows=False))
+
+
+def test_a_volume_comes_from_what_is_named() -> None:
+    action = decide(replace(SINGLE, record=None, origin="the snapshot kept", alive=False, answers=False))
+    assert action is not None
+    assert (action.act, action.sentence) == (Act.CREATE, "gets its volume from the snapshot kept")

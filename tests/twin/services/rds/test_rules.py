@@ -1,10 +1,11 @@
 """Windows, places, parameters and what waits for a reboot: rules without a process."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from localstack.aws.api import CommonServiceException
 from twin.services.rds import windows
+from twin.services.rds.backups import expired, is_due
 from twin.services.rds.models import Method, Parameter, ParameterGroup, Subnet
 from twin.services.rds.parameters import FAMILY, at_once, checked
 from twin.services.rds.placement import place
@@ -84,3 +85,31 @@ def test_what_waits_for_a_reboot_is_not_put_in_force_before() -> None:
     wanted = {"work_mem": "8192", "max_connections": "40", "max_worker_processes": "9"}
     assert at_once(group, booted, "mine") == wanted
     assert at_once(group, booted, "another") == booted
+
+
+NOON = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("retention", "window", "taken", "is_so"),
+    [
+        (0, "11:45-12:15", [], False),
+        (1, "03:00-03:30", [], True),
+        (1, "03:00-03:30", [NOON - timedelta(days=3)], False),
+        (1, "11:45-12:15", [NOON - timedelta(days=1)], True),
+        (1, "11:45-12:15", [NOON - timedelta(minutes=10)], False),
+        (1, "23:45-12:15", [NOON - timedelta(hours=10)], False),
+        (1, "23:45-12:15", [NOON - timedelta(hours=20)], True),
+    ],
+)
+def test_an_automated_snapshot_is_taken_first_and_then_daily(
+    retention: int, window: str, taken: list[datetime], is_so: bool
+) -> None:
+    assert is_due(retention, window, taken, NOON) is is_so
+
+
+def test_automated_snapshots_are_kept_as_long_as_is_said_and_the_last_for_ever() -> None:
+    old, older, new = NOON - timedelta(days=4), NOON - timedelta(days=5), NOON - timedelta(days=1)
+    assert expired(3, [older, old, new], NOON) == [older, old]
+    assert expired(3, [older, old], NOON) == [older]
+    assert expired(0, [older, new], NOON) == [older, new]
