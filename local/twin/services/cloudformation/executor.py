@@ -197,9 +197,9 @@ class Executor(ChangeSetModelExecutor):
                 before.deletion_policy = DeletionPolicy.Retain
             unsaid = is_nothing(before.deletion_policy) or before.deletion_policy is None
             by_default = unsaid and before.resource_type in _SNAPSHOT_BY_DEFAULT
-            if before.deletion_policy == DeletionPolicy.Snapshot or by_default:
-                if not self._save(name, before.resource_type, "DeletionPolicy"):
-                    return
+            asked = before.deletion_policy == DeletionPolicy.Snapshot or by_default
+            if asked and not self._save(name, before.resource_type, "DeletionPolicy"):
+                return
         elif not is_nothing(after) and not is_nothing(before):
             fixed = _schema(after.resource_type).get("createOnlyProperties") or []
             after.requires_replacement = replaces(fixed, before.properties.properties, after.properties.properties)
