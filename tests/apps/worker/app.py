@@ -28,25 +28,16 @@ class Worker(cdk.Stack):
         )
         bucket = s3.Bucket(self, "Done", removal_policy=cdk.RemovalPolicy.DESTROY)
         task = ecs.FargateTaskDefinition(self, "Task", cpu=256, memory_limit_mib=512)
-        counter = task.add_container(
+        task.add_container(
             "counter",
             image=ecs.ContainerImage.from_asset(str(HERE / "counter")),
             logging=ecs.LogDrivers.aws_logs(stream_prefix="counter"),
-            health_check=ecs.HealthCheck(
-                command=["CMD", "python3", "check.py"],
-                interval=cdk.Duration.seconds(5),
-                timeout=cdk.Duration.seconds(2),
-                retries=3,
-            ),
         )
-        worker = task.add_container(
+        task.add_container(
             "worker",
             image=ecs.ContainerImage.from_asset(str(HERE / "worker")),
             environment={"QUEUE": queue.queue_url, "BUCKET": bucket.bucket_name},
             logging=ecs.LogDrivers.aws_logs(stream_prefix="worker"),
-        )
-        worker.add_container_dependencies(
-            ecs.ContainerDependency(container=counter, condition=ecs.ContainerDependencyCondition.HEALTHY)
         )
         queue.grant_consume_messages(task.task_role)
         bucket.grant_put(task.task_role)
