@@ -42,9 +42,9 @@ def up(here: World, *, keep: bool = False, app: Path | None = None) -> int:
     """
     with _alone(here):
         began = time.monotonic()
-        _preflight(here)
         if app is not None:
             foreign.check(here, app)
+        _preflight(here)
         since = datetime.now(UTC).isoformat(timespec="milliseconds")
         with _nothing_left_running(here, keep=keep), _told_when_stopped(here, since):
             with _step("twin"):
