@@ -29,7 +29,7 @@ class SubnetGroups(Provider):
         if not _NAME.fullmatch(name) or name == DEFAULT:
             raise errors.value(f"The parameter DBSubnetGroupName is not a valid identifier: {name}")
         groups = store(context.region).subnet_groups
-        vpc, subnets = _covering(context.region, request["SubnetIds"])
+        vpc, subnets = _covering(context.region, request["SubnetIds"] or [])
         with LOCK:
             if name in groups:
                 raise errors.subnet_group_exists(name)
@@ -53,7 +53,7 @@ class SubnetGroups(Provider):
         """Replace subnets and description; subnets in which an instance lives must stay."""
         only("rds", "ModifyDBSubnetGroup", request, ("DBSubnetGroupName", "DBSubnetGroupDescription", "SubnetIds"))
         group = find(context.region, request["DBSubnetGroupName"])
-        vpc, subnets = _covering(context.region, request["SubnetIds"])
+        vpc, subnets = _covering(context.region, request["SubnetIds"] or [])
         if vpc != group.vpc_id:
             raise errors.invalid_subnet("The new Subnets are not in the same Vpc as the existing subnet group")
         with LOCK:
