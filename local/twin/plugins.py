@@ -51,11 +51,12 @@ def twin_restore() -> None:
     install_doors()
     install_access()
     install_inputs()
+    # A call that gets no way is never seen by whoever would decide it.
+    install_network(let_go)
     install_gate()
     install_templates()
     add_routes()
     install_metrics()
-    install_network(let_go)
     install_default_group()
     restore()
 

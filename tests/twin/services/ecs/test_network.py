@@ -34,12 +34,14 @@ while True:
 API = """
 import os, time, boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, ClientError
 config = Config(connect_timeout=2, read_timeout=2, retries={"total_max_attempts": 1}, s3={"addressing_style": "path"})
 for service, operation in (("sqs", "list_queues"), ("s3", "list_buckets")):
     client = boto3.client(service, region_name="ap-northeast-2", config=config)
     try:
         getattr(client, operation)()
+        print(service, "answered", flush=True)
+    except ClientError:  # it has answered, if not what was hoped for
         print(service, "answered", flush=True)
     except BotoCoreError as error:
         print(service, type(error).__name__, flush=True)

@@ -177,7 +177,7 @@ def test_backups_are_turned_off_and_on(databases: Databases) -> None:
     with pytest.raises(ClientError, match="PointInTimeRestoreNotEnabled"):
         databases.restore_to(name, UseLatestRestorableTime=True)
     rds.modify_db_instance(DBInstanceIdentifier=name, BackupRetentionPeriod=3, ApplyImmediately=True)
-    eventually(lambda: databases.see(name).get("LatestRestorableTime"), lambda seen: seen, 30)
+    eventually(lambda: databases.see(name).get("LatestRestorableTime"), lambda seen: seen, 90)
 
 
 def test_what_aws_refuses_of_snapshots(databases: Databases) -> None:
