@@ -241,6 +241,8 @@ def _environment(task: Task, described: Json, execution: Session) -> dict[str, s
     added = {
         "AWS_ENDPOINT_URL": gateway,
         "AWS_EXECUTION_ENV": "AWS_ECS_FARGATE",
+        "AWS_REGION": execution.region,
+        "AWS_DEFAULT_REGION": execution.region,
         "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{gateway}/_twin/tasks/{task.id}/credentials",
         "AWS_CONTAINER_AUTHORIZATION_TOKEN": task.token,
         "ECS_CONTAINER_METADATA_URI_V4": f"{gateway}/_twin/tasks/{task.id}/v4/{described['name']}",
