@@ -13,7 +13,7 @@ CDK = REPOSITORY / "infra" / "node_modules" / ".bin" / "cdk"
 ACCOUNT = "000000000000"
 PYTHON = REPOSITORY / ".venv" / "bin" / "python"
 # What a line of the CLI has that tells why it fails.
-_FAILURES = ("CREATE_FAILED", "UPDATE_FAILED", "DELETE_FAILED", "twin-docker ", "❌", "Validation")
+_FAILURES = ("CREATE_FAILED", "UPDATE_FAILED", "DELETE_FAILED", "twin-docker ", "cannot be deployed", "❌")
 _STACK = "aws:cloudformation:stack"
 _ANY = "unknown"
 
